@@ -15,26 +15,26 @@ def spawn(argv, stdio, keep=()):
     so call this from one that lives as long as the process.
     """
     cdef int c_stdio[3]
-    cdef int c_keep[16]
+    cdef int *c_keep
     cdef int n = len(keep), i, pid
     cdef char **c_argv
-    if n > 16:
-        raise ValueError("spawn: at most 16 descriptors can be kept")
     words = [os.fsencode(word) for word in argv]
     for i in range(3):
         c_stdio[i] = stdio[i]
-    for i in range(n):
-        c_keep[i] = keep[i]
     c_argv = <char **>calloc(len(words) + 1, sizeof(char *))
-    if c_argv == NULL:
-        raise MemoryError()
+    c_keep = <int *>calloc(n + 1, sizeof(int))
     try:
+        if c_argv == NULL or c_keep == NULL:
+            raise MemoryError()
+        for i in range(n):
+            c_keep[i] = keep[i]
         for i in range(<int>len(words)):
             c_argv[i] = <char *><bytes>words[i]
         with nogil:
             pid = nv_spawn(c_argv, c_stdio, c_keep, n)
     finally:
         free(c_argv)
+        free(c_keep)
     if pid < 0:
         raise OSError(-pid, os.strerror(-pid), argv[0])
     return pid

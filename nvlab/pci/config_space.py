@@ -1,0 +1,53 @@
+"""PCI configuration space by hand, as a BIOS does it: find the NVMe function, size its BAR, place it, enable it."""
+from nvlab.spec.errors import DeviceNotFound
+
+CONFIG_ADDRESS, CONFIG_DATA = 0xCF8, 0xCFC     # PCI local bus 3.0, 3.2.2.3.2
+VENDOR_DEVICE, COMMAND, CLASS, BAR0, BAR1, SUBSYSTEM = 0x00, 0x04, 0x08, 0x10, 0x14, 0x2C
+MEMORY_SPACE, BUS_MASTER = 1 << 1, 1 << 2      # bits of COMMAND
+NVME_CLASS = 0x010802                          # mass storage, non-volatile memory, NVMe (NVMe over PCIe 1.0, 3.1.1)
+TYPE_64_BIT = 0b100                            # in a memory BAR's low bits
+
+
+class ConfigSpace:
+    """Configuration space of PCI bus 0, through the port accesses of a qtest channel."""
+
+    def __init__(self, channel):
+        self.channel = channel
+
+    def read(self, device, function, offset):
+        """The dword at `offset` of 00:device.function; all ones where nothing answers."""
+        self.channel.command(f"outl {CONFIG_ADDRESS:#x} {self.select(device, function, offset):#x}")
+        return int(self.channel.command(f"inl {CONFIG_DATA:#x}"), 16)
+
+    def write(self, device, function, offset, value):
+        """Write the dword at `offset` of 00:device.function."""
+        self.channel.command(f"outl {CONFIG_ADDRESS:#x} {self.select(device, function, offset):#x}")
+        self.channel.command(f"outl {CONFIG_DATA:#x} {value:#x}")
+
+    @staticmethod
+    def select(device, function, offset):
+        return 1 << 31 | device << 11 | function << 8 | offset
+
+    def find_nvme(self):
+        """(device, function) of the first NVMe controller on bus 0. Raises DeviceNotFound."""
+        for device in range(32):
+            if self.read(device, 0, VENDOR_DEVICE) != 0xFFFFFFFF and self.read(device, 0, CLASS) >> 8 == NVME_CLASS:
+                return device, 0
+        raise DeviceNotFound("no NVMe controller on PCI bus 0")
+
+    def ids(self, device, function):
+        """{"vid", "did", "ssvid", "ssid"} of a function."""
+        own, subsystem = self.read(device, function, VENDOR_DEVICE), self.read(device, function, SUBSYSTEM)
+        return {"vid": own & 0xFFFF, "did": own >> 16, "ssvid": subsystem & 0xFFFF, "ssid": subsystem >> 16}
+
+    def place_bar0(self, device, function, base):
+        """Put BAR0 at `base`, let the function answer there and reach memory. Its size in bytes."""
+        self.write(device, function, BAR0, 0xFFFFFFFF)
+        answer = self.read(device, function, BAR0)
+        mask = answer & ~0xF
+        if answer & TYPE_64_BIT:
+            self.write(device, function, BAR1, base >> 32)
+        self.write(device, function, BAR0, base & 0xFFFFFFFF)
+        command = self.read(device, function, COMMAND) & 0xFFFF          # the upper half is Status, cleared by ones
+        self.write(device, function, COMMAND, command | MEMORY_SPACE | BUS_MASTER)
+        return (~mask & 0xFFFFFFFF) + 1

@@ -1,0 +1,102 @@
+"""The SSD model behind a BAR in this process: the one place where host and target meet without a wire."""
+import mmap
+import os
+
+from nvlab import bdev
+from nvlab._core.memory import DmaPool
+from nvlab._core.mmio import MappedBar, check_access, check_value
+from nvlab.spec import registers
+from nvlab.spec.errors import RegisterError, UsageError
+from nvlab.target.pcie import Ssd
+from nvlab.target.subsystem import MAX_NAMESPACES, Subsystem
+
+from .function import Function
+
+DOORBELLS = 0x1000
+IO_QUEUES = 64
+VENDOR = 0x1D1D
+CPUS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class EmbeddedBar(MappedBar):
+    """Registers trap into the drive, as they do in a hypervisor; doorbells are plain shared memory."""
+
+    def __init__(self, memory):
+        super().__init__(memory)
+        self.ssd = None
+
+    def read32(self, offset):
+        """Read 32 bits. Doorbells are write-only: RegisterError."""
+        check_access(offset, 4, self.size)
+        return self._below(offset, 4)
+
+    def read64(self, offset):
+        """Read 64 bits."""
+        check_access(offset, 8, self.size)
+        return self._below(offset, 8)
+
+    def _below(self, offset, width):
+        if offset >= DOORBELLS:
+            raise RegisterError(f"register offset {offset:#x} is a doorbell, which is write-only: "
+                                "ask the queue (sq.rung, cq.rung) what was written last")
+        return self.ssd.read_register(offset, width)
+
+    def write32(self, offset, value):
+        """Write 32 bits."""
+        check_access(offset, 4, self.size)
+        check_value(value, 4)
+        if offset >= DOORBELLS:
+            return super().write32(offset, value)
+        self.ssd.write_register(offset, value, 4)
+
+    def write64(self, offset, value):
+        """Write 64 bits of the registers below 1000h."""
+        check_access(offset, 8, self.size)
+        check_value(value, 8)
+        if offset >= DOORBELLS:
+            raise RegisterError(f"register offset {offset:#x}: doorbells are 32 bits wide (NVMe over PCIe 1.0, 3.1.2)")
+        self.ssd.write_register(offset, value, 8)
+
+
+class EmbeddedFunction(Function):
+    """The embedded SSD as a PCI function. `ssd` is the drive itself, to look into and to step."""
+
+    def __init__(self, address, bar, dma, ssd):
+        super().__init__(address, bar, dma, {"vid": VENDOR, "did": 0x0001, "ssvid": VENDOR, "ssid": 0x0001},
+                         model="nvlab embedded SSD", ssd=ssd)
+
+    def pump(self, blocking=False):
+        """Let the drive move where the host has to: in a poll (inline), or in a call that waits (manual too).
+
+        A call that blocks its caller would wait for ever for somebody to step a manual drive, so it turns the crank itself.
+        """
+        if self.ssd.mode == "inline":
+            self.ssd.pump()
+        elif blocking and self.ssd.mode == "manual":
+            self.ssd.step()
+
+    def _release(self):
+        self.ssd.close()
+        self.ssd.subsystem.close()
+
+
+def default_mode():
+    """"inline" where there are one or two cores, "thread" where the drive can have one to itself."""
+    return "inline" if CPUS <= 2 else "thread"
+
+
+def open_embedded(address):
+    """Make a drive as `address.options` say. Raises UsageError for sizes that can't be."""
+    o = address.options
+    if not 1 <= o["namespaces"] <= MAX_NAMESPACES:
+        raise UsageError(f"namespaces={o['namespaces']}: 1 to {MAX_NAMESPACES}")
+    subsystem = Subsystem(serial=o["serial"] or "NVLAB0001")
+    for _ in range(o["namespaces"]):
+        subsystem.add_namespace(bdev.create(o["bdev"], o["size"], o["block"]))
+    dma = DmaPool(o["dma"])
+    last = registers.cq_head_doorbell(IO_QUEUES, o["dstrd"]) + 4
+    memory = mmap.mmap(-1, 1 << (last - 1).bit_length())
+    bar = EmbeddedBar(memory)
+    bar.ssd = Ssd(subsystem, memory, dma.map, mode=o["mode"] or default_mode(), queues=IO_QUEUES, entries=o["mqes"],
+                  mdts=o["mdts"], dstrd=o["dstrd"])
+    return EmbeddedFunction(address, bar, dma, bar.ssd)

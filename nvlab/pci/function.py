@@ -1,0 +1,59 @@
+"""A PCI NVMe function: the registers, the memory that it can reach, and who it says it is."""
+import threading
+
+
+class Function:
+    """An opened NVMe function. A context manager; close() as often as you like.
+
+    `address` canonical string · `kind` · `options` of the address · `bar` registers (Bar) · `dma` memory that the drive
+    reaches (DmaPool) · `ids` {"vid", "did", "ssvid", "ssid"} from configuration space · `model` what it is, in words ·
+    `ssd` the drive's other half, when it lives in this process, else None.
+
+    Kinds derive from it and override `_release`, `pump` and `gone`.
+    """
+
+    def __init__(self, address, bar, dma, ids, *, model="", ssd=None):
+        self.address = str(address)
+        self.kind = address.kind
+        self.options = dict(address.options)
+        self.bar = bar
+        self.dma = dma
+        self.ids = ids
+        self.model = model
+        self.ssd = ssd
+        self._closed = False
+        self._closing = threading.Lock()
+
+    def pump(self, blocking=False):
+        """Let a drive that lives in this process move: in a poll, or (`blocking`) in a call that waits; nothing elsewhere."""
+
+    def gone(self):
+        """Why the function vanished, in a phrase, or None while it is there."""
+        return "it was closed" if self._closed else None
+
+    def close(self):
+        """Give everything back; later accesses raise ControllerGone."""
+        with self._closing:
+            if self._closed:
+                return
+            self._closed = True
+            self._release()
+
+    @property
+    def closed(self):
+        """True after close()."""
+        return self._closed
+
+    def _release(self):
+        """What close() does, once."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        self.close()
+
+    def __repr__(self):
+        ids = "{vid:04x}:{did:04x}".format(**self.ids)
+        state = self.gone()
+        return f"<{self.model or self.kind} [{ids}] at {self.address}{', ' + state if state else ''}>"
