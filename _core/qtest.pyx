@@ -6,8 +6,6 @@ its "OK" read later, before the next answer that somebody waits for. The socket 
 No call raises SIGPIPE, waits without a deadline, or waits with the GIL held. A peer that closed, answered nonsense or
 answered too late makes the channel dead for good, and every later call fails at once.
 """
-import os
-
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memchr, memcpy, memmove, strlen, strncmp
@@ -52,6 +50,9 @@ cdef extern from "<sys/socket.h>" nogil:
     const int MSG_DONTWAIT
     const int MSG_NOSIGNAL
     const int SHUT_RDWR
+
+cdef extern from "<unistd.h>" nogil:
+    int close_fd "close" (int fd)
 
 cdef extern from "<pthread.h>" nogil:
     int pthread_mutex_init(pthread_mutex_t *mutex, const void *attributes)
@@ -105,7 +106,7 @@ cdef class QtestChannel:
 
     def __dealloc__(self):
         if self.fd >= 0:
-            os.close(self.fd)
+            close_fd(self.fd)
         pthread_mutex_destroy(&self.mutex)
 
     # -- the core's side: every function below needs the mutex, except access, exchange and c_alive, which take it ---
@@ -283,15 +284,17 @@ cdef class QtestChannel:
 
     def close(self):
         """Shut the socket and give its descriptor back; a command under way in another thread fails at once."""
+        cdef int fd
         if self.state == 0:
             self.state = CLOSED
             shutdown(self.fd, SHUT_RDWR)          # wakes whoever waits in poll() with the mutex held
         with nogil:
             pthread_mutex_lock(&self.mutex)
-        fd, self.fd = self.fd, -1
+        fd = self.fd
+        self.fd = -1
         pthread_mutex_unlock(&self.mutex)
         if fd >= 0:
-            os.close(fd)
+            close_fd(fd)
 
     @property
     def dead(self):

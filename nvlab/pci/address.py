@@ -65,6 +65,8 @@ def parse(address):
 def unknown_kind(text, name):
     """The message for an address of no known kind: what was meant, perhaps, and what there is."""
     forms = "; ".join(kind.form for kind in KINDS.values())
+    if not name:
+        return f"address {text!r}: the kind is missing. Known are: {forms}"
     if text.startswith("/dev/"):
         return (f"address {text!r}: a block or character device belongs to the kernel's driver, and nvlab is a driver itself; "
                 "give the controller's PCI address, as in pcie:0000:00:03.0")

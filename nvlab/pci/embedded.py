@@ -71,9 +71,14 @@ class EmbeddedFunction(Function):
         A call that blocks its caller would wait for ever for somebody to step a manual drive, so it turns the crank itself.
         """
         if self.ssd.mode == "inline":
-            self.ssd.pump()
+            self.ssd.pump(blocking)
         elif blocking and self.ssd.mode == "manual":
             self.ssd.step()
+
+    @property
+    def poll_slice(self):
+        """Seconds to poll before pump() again: short where the waiting host itself moves the drive."""
+        return 0.02 if self.ssd.mode == "thread" else 0.0005
 
     def _release(self):
         self.ssd.close()

@@ -12,6 +12,9 @@ class Function:
     Kinds derive from it and override `_release`, `pump` and `gone`.
     """
 
+    poll_slice = 0.02
+    """Seconds that a waiting host polls without the GIL before it looks around: for Ctrl-C, deadlines, a vanished device."""
+
     def __init__(self, address, bar, dma, ids, *, model="", ssd=None):
         self.address = str(address)
         self.kind = address.kind

@@ -64,7 +64,7 @@ def chosen(*choices):
         for choice in choices:
             if str(choice) == text.lower():
                 return choice
-        raise ValueError("it must be " + " or ".join(map(str, choices)) + did_you_mean(text, map(str, choices)))
+        raise ValueError("it must be " + " or ".join(map(str, choices)) + did_you_mean(text, filter(str.isalpha, map(str, choices))))
     return parse
 
 
@@ -114,7 +114,7 @@ def show_bool(value):
     return "on" if value else "off"
 
 
-def size_option(name, default, doc, low=4096, multiple=512, high=None):
+def size_option(name, default, doc, low=4096, multiple=512, high=1 << 50):
     return Option(name, sized(low, high, multiple), default, doc, format_size)
 
 
@@ -165,7 +165,7 @@ QEMU = (
     Option("max_ioqpairs", ranged(1, 65535), 64, "I/O queue pairs the controller offers"),
     Option("msix", ranged(1, 2048), 65, "MSI-X vectors (msix_qsize)"),
     size_option("dma", 64 << 20, "bytes of DMA memory: the guest's RAM, of which 16 MiB are kept free",
-                low=32 << 20, multiple=1 << 20),
+                low=32 << 20, high=2 << 30, multiple=1 << 20),
     flag_option("trace", True, "keep the list of rules that the driver broke, as QEMU sees them (trace())"),
     Option("log", text_of(), None, "path that receives that list, in place of memory"),
     Option("binary", text_of(), "qemu-system-x86_64", "the QEMU to start: a name on PATH, or a path"),

@@ -1,6 +1,7 @@
 """The command line of a QEMU that is nothing but an NVMe device, from the options of an address."""
 import json
 import os
+import re
 import shutil
 
 from nvlab.spec.errors import DeviceNotFound, UsageError
@@ -92,6 +93,7 @@ def properties(values):
 
 def refusal(address, said, ending):
     """The exception for a QEMU that ended before it answered: `said` is its own text."""
-    text = "; ".join(line.split(": ", 1)[-1] for line in said.splitlines() if line.strip()) or ending or "no reason given"
-    reachable = any(word in text for word in ("lock", "Could not open", "No such file", "Permission denied", "Cannot allocate"))
-    return (DeviceNotFound if reachable or not said else UsageError)(f"{address}: QEMU did not start: {text}")
+    lines = [re.sub(r"^\S*qemu\S*: (-\w+ \S+: )?", "", line) for line in said.splitlines()]
+    text = "; ".join(line for line in lines if line.strip()) or ending
+    wrong_option = re.search(r"[Pp]roperty|Parameter|[Ii]nvalid|must be|expects", text)
+    return (UsageError if wrong_option else DeviceNotFound)(f"{address}: QEMU did not start: {text}")
