@@ -1,15 +1,19 @@
 """Members as text for people: the number in its unit, the word for it, watts and degrees; and whole structures as tables."""
 
+from .fields import Unit
 from .render import Table, hexadecimal
 from .struct import Array, Struct
 
-__all__ = ["bit_text", "struct_table", "text"]
+__all__ = ["bit_text", "human", "struct_table", "text", "version"]
 
 _KELVIN = 273  # what nvme-cli and SPDK subtract too
 
 
-def text(struct, name, index=None):
-    """One member of `struct` as a person would write it: "1b36", "25.00 W", "323 Kelvin (50 Celsius)", "Unlimited"."""
+def text(struct, name, index=None, sizes=None):
+    """One member of `struct` as a person would write it: "1b36", "25.00 W", "323 Kelvin (50 Celsius)", "Unlimited".
+
+    sizes: as in bit_text.
+    """
     member = struct.members()[name]
     value = getattr(struct, name) if index is None else getattr(struct, name)[index]
     if member.kind == "bytes":
@@ -22,15 +26,43 @@ def text(struct, name, index=None):
         return f"{int(value):0{2 * member.size}x}"
     if member.form == "version":
         return version(value)
-    return bit_text(value)
+    return bit_text(value, sizes)
 
 
-def bit_text(value):
-    """A FieldValue in words where the standard has them, in its unit where it has one, else as a number."""
+def bit_text(value, sizes=None):
+    """A FieldValue in words where the standard has them, in its unit where it has one, else as a number.
+
+    sizes: {"pages": 4096, "blocks": 512}, what those words are worth in bytes, where that is known.
+    """
     field = value.field
-    if field is not None and field.unit == "K" and int(value) not in (field.values or {}):
+    if field is None or not field.unit or int(value) in (field.values or {}):
+        return value.meaning or str(int(value))
+    if field.unit == "K":
         return f"{int(value)} Kelvin ({int(value) - _KELVIN} Celsius)"
-    return value.meaning or str(int(value))
+    unit = Unit(field.unit)
+    amount = unit.scale(value)
+    size = unit.bytes(value) or amount * (sizes or {}).get(unit.word, 0)
+    if unit.word == "bytes" and field.unit[0].isdigit() and not field.unit.startswith("2**"):
+        return f"{int(value)} × {field.unit} ({human(size)})"
+    if unit.word in (sizes or {}) or size >= 1 << 20:
+        return f"{_count(amount, unit.word)} ({human(size)})"
+    if unit.word in ("min", "h") or unit.seconds(value) is None or not amount:
+        return _count(amount, unit.word)
+    return unit.show(value)
+
+
+def _count(amount, word):
+    if amount == 1 and word.endswith("s") and len(word) > 2:
+        word = word[:-3] + "y" if word.endswith("ies") else word[:-1]
+    return f"{amount} {word}"
+
+
+def human(size):
+    """A number of bytes in the largest binary unit that it fills: 0.5 KiB is "512 bytes", 1536 "1.5 KiB"."""
+    for power, word in ((4, "TiB"), (3, "GiB"), (2, "MiB"), (1, "KiB")):
+        if size >> 10 * power:
+            return f"{round(size / (1 << 10 * power), 2):g} {word}"
+    return f"{size} bytes"
 
 
 def version(value):

@@ -126,7 +126,7 @@ _ADMIN = [
     _member("elpe", 262, 1, "Error Log Page Entries Supported", unit="n+1 entries"),
     _member("npss", 263, 1, "Number of Power States", unit="n+1 states"),
     _member("avscc", 264, 1, "Admin Vendor Specific Command Configuration", bits=[
-        Field("FORMAT", 0, 0, "Vendor commands use the standard format", _YES)]),
+        Field("FORMAT", 0, 0, "Admin vendor commands use the standard format", _YES)]),
     _member("apsta", 265, 1, "Autonomous Power State Transition Attributes", bits=[
         supported("APST", 0, "Autonomous Power State Transitions")]),
     _member("wctemp", 266, 2, "Warning Composite Temperature Threshold", unit="K", values={0: "Not Reported"}),
@@ -215,7 +215,7 @@ _NVM = [
     _member("awun", 526, 2, "Atomic Write Unit (Normal)", unit="n+1 blocks"),
     _member("awupf", 528, 2, "Atomic Write Unit (PFail)", unit="n+1 blocks"),
     _member("icsvscc", 530, 1, "I/O Command Set Vendor Specific Command Configuration", bits=[
-        Field("FORMAT", 0, 0, "Vendor commands use the standard format", _YES)]),
+        Field("FORMAT", 0, 0, "I/O vendor commands use the standard format", _YES)]),
     _member("nwpc", 531, 1, "Namespace Write Protection Capabilities", bits=[
         supported("WRITE_PROTECT", 0, "Namespace Write Protect"),
         supported("UNTIL_POWER_CYCLE", 1, "Write Protect Until Power Cycle"),

@@ -79,13 +79,13 @@ class IdentifyNamespace(Struct):
             Field("NSABP", 1, 1, "Per-NS Atomic Units", _YES),
             supported("DAE", 2, "Deallocated or Unwritten Logical Block Error"),
             Field("UIDREUSE", 3, 3, "NGUID/EUI64 Never Reused", _YES),
-            Field("OPTPERF", 4, 4, "Optimal I/O fields (NPWG, NPWA, NPDG, NPDA, NOWS) are defined", _YES),
+            Field("OPTPERF", 4, 4, "Optimal I/O Fields Defined (NPWG to NOWS)", _YES),
         ]),
         _member("nlbaf", 25, 1, "Number of LBA Formats", unit="n+1 formats"),
         _member("flbas", 26, 1, "Formatted LBA Size", bits=[
-            Field("FORMAT", 0, 3, "Current LBA Format (least significant bits)"),
+            Field("FORMAT", 0, 3, "Current LBA Format, bits 3:0"),
             Field("EXTENDED", 4, 4, "Metadata Transferred as", {0: "Separate Buffer", 1: "Extended Data LBA"}),
-            Field("FORMAT_HI", 5, 6, "Current LBA Format (most significant bits)"),
+            Field("FORMAT_HI", 5, 6, "Current LBA Format, bits 5:4"),
         ]),
         _member("mc", 27, 1, "Metadata Capabilities", bits=[
             supported("EXTENDED", 0, "Metadata as part of an extended data LBA"),
