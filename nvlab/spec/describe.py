@@ -1,4 +1,4 @@
-"""Members as text for people: the number in its unit, the word for it, watts and degrees; and whole structures as tables."""
+"""Members as text for people: the number in its unit, the word for it, watts, degrees; and structures as tables."""
 
 from .fields import Unit
 from .render import Table, hexadecimal

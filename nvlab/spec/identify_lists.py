@@ -105,10 +105,13 @@ class DescriptorType:
     form: str
 
     def text(self, value):
-        """`value` (bytes) as the type's own form: a UUID with dashes, plain hex digits, or a number."""
-        if self.form == "uuid":
+        """`value` (bytes) as the type's own form: a UUID with dashes, plain hex digits, or a number.
+
+        Too few bytes for the type come out as hex digits, whatever it is.
+        """
+        if self.form == "uuid" and len(value) == self.length:
             return str(_uuid.UUID(bytes=bytes(value)))
-        if self.form == "number":
+        if self.form == "number" and value:
             number = int.from_bytes(value, "little")
             return hex(number) if number else "0"
         return bytes(value).hex()

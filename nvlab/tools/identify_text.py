@@ -2,20 +2,20 @@
 
 A section names structures and ranges of them; labels, numbers, units and words come from the tables of nvlab.spec.
 
-    >>> found = Findings("embedded", registers={...}, id=IdentifyController(...), namespaces={1: NamespaceFindings(...)})
+    >>> found = Findings("embedded", registers={"CAP": cap}, id=idc, namespaces={1: NamespaceFindings(ns)})
     >>> print(report(found))
 """
 
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from nvlab.spec import commands, describe, status
 from nvlab.spec.features import lookup as feature
 from nvlab.spec.registers import ALL as REGISTERS
 from nvlab.spec.struct import Array
+from nvlab.tools.findings import Findings, NamespaceFindings
 
-__all__ = ["Findings", "NamespaceFindings", "controller", "effects", "error_log", "firmware", "health",
-           "namespace", "register_rows", "report"]
+__all__ = ["Findings", "NamespaceFindings", "Row", "controller", "effects", "error_log", "firmware", "health",
+           "members", "namespace", "power", "register_rows", "report", "text"]
 
 _COLUMN = 54
 
@@ -38,47 +38,6 @@ _BLANK = Row("")
 def text(rows):
     """Rows as text that ends with a newline."""
     return "\n".join([*map(str, rows), ""])
-
-
-@dataclass
-class NamespaceFindings:
-    """What was read of one namespace: IdentifyNamespace, and NamespaceDescriptors and IdentifyNamespaceNvm or None."""
-
-    id: object
-    descriptors: object = None
-    nvm: object = None
-
-
-@dataclass
-class Findings:
-    """What was read of one controller; None or empty for what wasn't.
-
-    registers: {name: value}. errors: list of ErrorLogEntry. features: {FID: dword 0}. namespaces: {nsid:
-    NamespaceFindings}. `queues` is the number of I/O queue pairs that the driver uses.
-    """
-
-    address: str
-    registers: dict = field(default_factory=dict)
-    id: object = None
-    id_nvm: object = None
-    smart: object = None
-    errors: list = field(default_factory=list)
-    firmware: object = None
-    effects: object = None
-    features: dict = field(default_factory=dict)
-    namespaces: dict = field(default_factory=dict)
-    queues: int | None = None
-
-    def register(self, name):
-        """The RegisterValue called `name`, or None."""
-        value = self.registers.get(name)
-        return None if value is None else REGISTERS[name].decode(int(value))
-
-    @property
-    def sizes(self):
-        """Bytes in a minimum memory page, where CAP is known."""
-        cap = self.register("CAP")
-        return {} if cap is None else {"pages": cap.MPSMIN.bytes}
 
 
 def report(found):
@@ -156,6 +115,8 @@ def effects(found):
 
 def error_log(found):
     """Rows of the error log's used entries; that there is none, when there is none."""
+    if found.errors is None:
+        return []
     used = [(index, entry) for index, entry in enumerate(found.errors) if entry.error_count]
     rows = []
     for index, entry in used:

@@ -90,7 +90,9 @@ def test_a_descriptor_cut_off_by_the_end_does_not_run_past_it():
     for at in range(0, 4080, 20):
         data[at:at + 2] = b"\3\x10"
     data[4080:4082] = b"\3\xff"
-    assert len(NamespaceDescriptors(data).entries) == 205
+    found = NamespaceDescriptors(data)
+    assert len(found.entries) == 205 and found.entries[-1].value == bytes(12)
+    assert found.entries[-1].text == "00" * 12 and "uuid" in found.to_dict()
 
 
 def test_extended_formats():

@@ -1,4 +1,5 @@
 """The report of `nvlab identify`: SPDK's sections, each from what was read, and only where it was."""
+import json
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from nvlab.spec.identify import NamespaceDescriptors
 from nvlab.spec.logs import CommandsSupportedLog, ErrorLogEntry, FirmwareLog, SmartLog
 from nvlab.spec.registers import CAP, CMBSZ
 from nvlab.tools import identify_text as show
+from nvlab.tools.findings import to_json
 
 DUMPS = Path(__file__).parent.parent / "data" / "nvme-cli"
 
@@ -68,6 +70,17 @@ def test_sections_in_spdks_order(found):
 ])
 def test_labels_and_values(found, label, shown):
     assert value(show.report(found), label) == shown
+
+
+def test_json_has_what_each_command_of_nvme_cli_prints(found):
+    shown = to_json(found, device="nvme0")
+    for kind in ("id-ctrl", "smart-log", "fw-log"):
+        assert shown[kind] == json.loads((DUMPS / f"{kind}.json").read_text())
+    assert shown["id-ns"] == {"1": json.loads((DUMPS / "ns1-id-ns.json").read_text())}
+    assert shown["nvm-id-ns"] == {"1": json.loads((DUMPS / "ns1-nvm-id-ns.json").read_text())}
+    assert shown["ns-descs"]["1"]["ns-descs"][0]["csi"] == "0" and shown["regs"]["vs"] == 0x10400
+    assert [e["error_count"] for e in shown["error-log"]["errors"]] == [0, 3]
+    assert to_json(show.Findings("x")) == {"address": "x"}
 
 
 def test_weights_only_with_weighted_round_robin(found):
