@@ -275,7 +275,7 @@ class Struct:
         return {name: _plain(getattr(self, name)) for name in self._members}
 
     def __repr__(self):
-        shown = [f"{name}={_short(value)}" for name, value in self._scalars() if value]
+        shown = [f"{name}={_short(value, self._members[name])}" for name, value in self._scalars() if value]
         return f"<{type(self).__name__} {' '.join(shown[:8])}{' …' if len(shown) > 8 else ''}>"
 
     def _scalars(self):
@@ -316,8 +316,8 @@ def _plain(value):
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
-def _short(value):
-    if isinstance(value, BitsValue):
+def _short(value, member):
+    if isinstance(value, BitsValue) or member.form == "hex":
         return hex(value)
     if isinstance(value, int):
         return str(int(value))
