@@ -1,0 +1,81 @@
+// Entries decoded in the browser, from the field tables of the standard that the kernel sent once.
+
+const nvlText = async (bytes) => {
+  const view = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const stream = new Blob([view]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream).text();
+};
+
+const nvlLibrary = async (model, trait) => {
+  const ref = model.get(trait);
+  return typeof ref === "string" ? model.widget_manager.get_model(ref.slice("IPY_MODEL_".length)) : ref;
+};
+
+// The tables of this session, parsed once for all widgets of a page.
+const nvlTables = async (model) => {
+  const lib = await nvlLibrary(model, "_tables");
+  globalThis.__nvlab_tables ??= {};
+  const key = lib.get("version") + "/" + lib.get("gz").byteLength;
+  return (globalThis.__nvlab_tables[key] ??= nvlText(lib.get("gz")).then(JSON.parse));
+};
+
+const nvlBytes = (model, trait) => {
+  const v = model.get(trait);
+  return v?.byteLength ? new Uint8Array(v.buffer, v.byteOffset, v.byteLength) : new Uint8Array(0);
+};
+
+// A little-endian field of up to 64 bits at any bit of the entry, as a BigInt.
+const nvlField = (entry, field) => {
+  const low = field.byte * 8 + field.bit, bytes = Math.ceil((field.bit + field.width) / 8);
+  let value = 0n;
+  for (let i = Math.min(field.byte + bytes, entry.length) - 1; i >= field.byte; i--) value = (value << 8n) | BigInt(entry[i]);
+  return (value >> BigInt(low - field.byte * 8)) & ((1n << BigInt(field.width)) - 1n);
+};
+
+const nvlHex = (value, width) => value.toString(16).toUpperCase().padStart(Math.ceil(width / 4), "0") + "h";
+
+const nvlRow = (entry, field) => {
+  const value = nvlField(entry, field);
+  const meaning = field.values?.[value.toString()] ?? "";
+  const wide = field.width > 16;
+  const shown = field.width <= 3 ? value.toString() : wide || value < 10n ? nvlHex(value, field.width) : `${nvlHex(value, field.width)} = ${value}`;
+  const last = field.byte + Math.ceil((field.bit + field.width) / 8) - 1;
+  return { name: field.name, title: field.title, value, shown, meaning, first: field.byte, last };
+};
+
+const NVL_LIVES = ["free", "posted", "rung", "fetched", "polled", "done"];
+const NVL_MEANS = {
+  SQ: { free: "free", posted: "posted by the host, doorbell not rung", rung: "rung, not yet fetched", fetched: "fetched by the drive", done: "done, the slot may be used again" },
+  CQ: { free: "free", posted: "posted by the drive, phase flipped", polled: "polled by the host, doorbell not rung", done: "done, given back to the drive" },
+};
+
+const nvlStatus = (tables, sct, sc) => tables.status[`${sct}/${sc}`];
+
+// One line about an entry, for a tooltip and for a screen reader.
+const nvlBrief = (tables, kind, qid, entry) => {
+  if (!tables || entry.every((b) => b === 0)) return "empty";
+  const word = (at) => entry[at] | (entry[at + 1] << 8);
+  if (kind === "CQ") {
+    const status = word(14) >> 1, name = nvlStatus(tables, (status >> 8) & 7, status & 255);
+    return `completion of command ${word(12)}: ${name?.name ?? "status " + status}, phase ${entry[14] & 1}`;
+  }
+  const format = tables[qid === 0 ? "admin" : "nvm"]?.[entry[0]];
+  return `${format?.name ?? "unknown command"} (${nvlHex(BigInt(entry[0]), 8)}), cid ${word(2)}`;
+};
+
+// Everything about an entry: its title and rows of fields, in the order of the bytes.
+const nvlDecode = (tables, kind, qid, entry) => {
+  if (kind === "CQ") {
+    const rows = tables.cqe.map((f) => nvlRow(entry, f));
+    const status = (entry[14] | (entry[15] << 8)) >> 1, name = nvlStatus(tables, (status >> 8) & 7, status & 255);
+    for (const row of rows) if (row.name.toUpperCase() === "SC" && name) row.meaning = name.name;
+    return { title: `Completion of command ${entry[12] | (entry[13] << 8)}`, rows, hint: name?.hint };
+  }
+  const format = tables[qid === 0 ? "admin" : "nvm"]?.[entry[0]];
+  const own = (format?.fields ?? []).map((f) => nvlRow(entry, f));
+  const covered = (r) => own.some((o) => o.first <= r.last && r.first <= o.last);
+  const common = tables.sqe.map((f) => nvlRow(entry, f)).filter((r) => r.first < 40 ? r.value || r.first < 8 : r.value && !covered(r));
+  const rows = [...common, ...own].sort((a, b) => a.first - b.first);
+  for (const row of rows) if (row.name.toUpperCase() === "OPC" && !row.meaning) row.meaning = format?.name ?? "unknown";
+  return { title: format?.name ?? "Unknown command", rows };
+};

@@ -1,0 +1,164 @@
+// The figure: everything it needs was pushed to it, so it draws without an answer from the kernel.
+
+const nvlBokeh = async (model) => {
+  const lib = await nvlLibrary(model, "_lib"), want = lib.get("version");
+  if (globalThis.Bokeh?.version === want) return globalThis.Bokeh;
+  globalThis.__nvlab_bokeh ??= {};
+  return (globalThis.__nvlab_bokeh[want] ??= nvlText(lib.get("gz")).then((js) => {
+    const script = document.createElement("script");
+    script.textContent = js;
+    document.head.appendChild(script);
+    return globalThis.Bokeh;
+  }));
+};
+
+const NVL_CURVES = [
+  ["iops", "throughput"], ["avg", "average"], ["p50", "p50"], ["p99", "p99"],
+];
+
+const nvlDark = () => document.body.dataset.jpThemeLight === "false" || document.body.classList.contains("vscode-dark");
+
+// 1 234 567 as "1.23 M", and 987.6 as "988".
+const nvlShort = (v) => {
+  for (const [n, unit] of [[1e9, " G"], [1e6, " M"], [1e3, " k"]]) if (v >= n) return (v / n).toPrecision(3) + unit;
+  return v >= 100 ? v.toFixed(0) : v.toPrecision(3);
+};
+const nvlTime = (us) => (us >= 1e6 ? `${(us / 1e6).toPrecision(3)} s` : us >= 1000 ? `${(us / 1e3).toPrecision(3)} ms` : `${us >= 100 ? us.toFixed(0) : us.toPrecision(3)} µs`);
+
+// The next 1, 2, 2.5 or 5 times a power of ten above v: an axis that doesn't tremble.
+const nvlCeil = (v) => {
+  const p = 10 ** Math.floor(Math.log10(v || 1));
+  return [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].map((m) => m * p).find((m) => m >= v);
+};
+
+class NvlPlot {
+  constructor(model, el) {
+    this.model = model;
+    this.el = nvlMake("div", "nvl-liveplot", el);
+    const top = nvlMake("div", "nvl-plot-top", this.el);
+    this.title = nvlMake("span", "nvl-plot-title", top);
+    this.state = nvlMake("span", "nvl-plot-state", top);
+    this.state.setAttribute("role", "status");
+    const facts = nvlMake("div", "nvl-plot-facts", this.el);
+    this.facts = Object.fromEntries(NVL_CURVES.map(([name, label]) => {
+      const fact = nvlMake("span", `nvl-plot-fact nvl-plot-${name}`, facts);
+      fact.dataset.curve = name;
+      fact.innerHTML = '<svg viewBox="0 0 26 8" aria-hidden="true"><path d="M1 4H25"/></svg>';
+      nvlMake("span", "nvl-plot-label", fact).textContent = label;
+      return [name, nvlMake("b", "", fact)];
+    }));
+    this.host = nvlMake("div", "nvl-plot-figure", this.el);
+    this.host.id = "nvl" + Math.random().toString(36).slice(2);
+    this.host.setAttribute("role", "img");
+  }
+
+  async start() {
+    const Bokeh = await nvlBokeh(this.model);
+    const views = await Bokeh.embed.embed_item(JSON.parse(this.model.get("_item")), this.host);
+    this.doc = [...(views.roots ?? views)][0].model.document;
+    this.models = [...this.doc.roots()[0].references()];
+    this.named = (name) => this.models.find((m) => m.name === name);
+    this.renderers = Object.fromEntries(["iops", "area", "avg", "p50", "p99"].map((n) => [n, this.models.find((m) => m.name === n && m.glyph)]));
+    this.ranges = Object.fromEntries(["x", "iops", "mibps", "latency"].map((n) => [n, this.models.find((m) => m.name === n && m.type === "Range1d")]));
+    this.dress();
+    this.draw();
+  }
+
+  // Colours come from the page, so that the figure suits its theme.
+  dress() {
+    if (!this.doc) return;
+    const style = getComputedStyle(this.el), css = (n) => style.getPropertyValue(n).trim();
+    const fg = css("--nvl-dim"), edge = css("--nvl-soft"), font = style.fontFamily;
+    for (const m of this.models) {
+      if (m.major_label_text_color !== undefined && m.axis_label !== undefined)
+        m.setv({ major_label_text_color: fg, axis_label_text_color: fg, axis_line_color: edge, major_tick_line_color: edge, axis_label_text_font: font, major_label_text_font: font, axis_label_text_font_style: "normal", axis_label_text_font_size: "12px", ...(m.major_label_text_font_size === "0px" ? {} : { major_label_text_font_size: "11px" }) });
+      else if (m.type === "Grid") m.setv({ grid_line_color: edge });
+    }
+    for (const [name, r] of Object.entries(this.renderers)) {
+      const colour = css(name === "area" ? "--nvl-iops" : `--nvl-${name}`);
+      if (name === "area") r.glyph.setv({ fill_color: colour });
+      else r.glyph.setv({ line_color: colour });
+    }
+  }
+
+  draw() {
+    const now = this.model.get("_now");
+    this.tell(now);
+    const raw = nvlBytes(this.model, "_window"), names = this.model.get("_columns");
+    if (!this.doc || !raw.byteLength) return;
+    const a = new Float32Array(raw.slice().buffer), n = a.length / names.length;
+    const data = Object.fromEntries(names.map((k, i) => [k, Float64Array.from(a.subarray(i * n, (i + 1) * n))]));
+    const last = Object.fromEntries(names.map((k) => [k, data[k][n - 1]]));
+    this.readout(last);
+    this.scale(data, last);
+    this.named("live").data = data;
+    Object.assign(this.el.dataset, { n, seq: this.model.get("_seq"), iops: last.iops, t: last.t });
+  }
+
+  scale(data, last) {
+    const finite = (list) => list.filter((v) => Number.isFinite(v) && v > 0);
+    const peak = finite(data.iops).reduce((m, v) => Math.max(m, v), 1), unit = peak >= 1e6 ? 1e6 : peak >= 1e3 ? 1e3 : 1;
+    const high = nvlCeil(peak * 1.08), ratio = last.iops > 0 ? last.mibps / last.iops : 0;
+    data.iops = data.iops.map((v) => v / unit);
+    this.named("iops_axis").axis_label = unit === 1e6 ? "million IOPS" : unit === 1e3 ? "thousand IOPS" : "IOPS";
+    this.ranges.iops.setv({ start: 0, end: high / unit });
+    if (ratio) this.ranges.mibps.setv({ start: 0, end: high * ratio });
+    const end = Math.max(10, last.t);
+    this.ranges.x.setv({ start: Math.max(0, end - 60), end });
+    const all = [...finite(data.avg), ...finite(data.p50), ...finite(data.p99)];
+    if (!all.length) return;
+    const low = all.reduce((m, v) => Math.min(m, v)), top = all.reduce((m, v) => Math.max(m, v));
+    const below = (v) => [1, 2, 5].map((k) => k * 10 ** Math.floor(Math.log10(v))).filter((k) => k <= v).pop();
+    const above = (v) => [1, 2, 5, 10].map((k) => k * 10 ** Math.floor(Math.log10(v))).find((k) => k >= v);
+    this.ranges.latency.setv({ start: below(low * 0.8), end: above(top * 1.25) });
+  }
+
+  readout(last) {
+    this.facts.iops.textContent = `${nvlShort(last.iops)} IOPS · ${last.mibps.toLocaleString("en", { maximumFractionDigits: last.mibps < 100 ? 1 : 0 })} MiB/s`;
+    for (const name of ["avg", "p50", "p99"]) {
+      const known = Number.isFinite(last[name]);
+      this.facts[name].textContent = known ? nvlTime(last[name]) : "";
+      this.facts[name].parentElement.style.display = known ? "" : "none";
+      if (this.renderers) this.renderers[name].visible = known;
+    }
+    this.host.setAttribute("aria-label", `throughput ${this.facts.iops.textContent}, average latency ${this.facts.avg.textContent}`);
+  }
+
+  tell(now) {
+    this.title.textContent = now.title ?? "";
+    const total = now.total !== undefined ? `${now.seconds.toFixed(1)} s, ${nvlShort(now.total)} I/Os${now.errors ? `, ${now.errors} errors` : ""}` : "";
+    this.state.textContent = { waiting: "waits for perf to start", running: `running: ${total}`, finished: `finished: ${total}`, failed: now.text }[now.state] ?? "";
+    this.el.dataset.state = now.state ?? "";
+  }
+}
+
+const nvlMake = (tag, cls, parent) => {
+  const el = document.createElement(tag);
+  if (cls) el.className = cls;
+  parent.append(el);
+  return el;
+};
+
+export default {
+  async render({ model, el }) {
+    const plot = new NvlPlot(model, el), id = Math.random().toString(36).slice(2);
+    let queued = false;
+    const draw = () => { queued = false; plot.draw(); };
+    const soon = () => { if (!queued) { queued = true; requestAnimationFrame(draw); } };
+    const here = () => model.send({ do: "here", view: id });
+    model.on("change:_seq", soon);
+    const beat = setInterval(here, 10000);
+    const theme = new MutationObserver(() => plot.dress());
+    theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name", "class"] });
+    here();
+    draw();
+    plot.start().catch((error) => { plot.state.textContent = `The figure can't be drawn: ${error}`; });
+    return () => {
+      model.off("change:_seq", soon);
+      clearInterval(beat);
+      theme.disconnect();
+      model.send({ do: "gone", view: id });
+      plot.doc?.clear();
+    };
+  },
+};

@@ -1,0 +1,189 @@
+"""LivePlot: throughput and latency over time, drawn while perf runs and other cells do too."""
+
+import json
+import threading
+import time
+
+import anywidget
+import ipywidgets
+import numpy as np
+import traitlets
+
+from nvlab.lab import assets, static
+from nvlab.lab.publish import Publisher
+
+COLUMNS = ("t", "iops", "mibps", "avg", "p50", "p99")
+WINDOW = 600             # points kept: a minute at ten a second
+VIEW_SILENT_S = 60
+SPARKS = "▁▂▃▄▅▆▇█"
+
+
+class LivePlot(anywidget.AnyWidget):
+    """IOPS, MiB/s and latency of a `Perf` against time, `rate` points a second (at most 20), the last minute of it.
+
+    Each point is the mean over the time since the point before. Everything is pushed from a thread of its own and
+    nothing is asked of the browser, so the curve moves while a cell blocks. Percentiles are shown where `perf` keeps
+    a histogram. `close()` ends the following; perf itself is not stopped by it.
+    """
+
+    _esm = assets.text("decode.js", "liveplot.js")
+    _css = assets.text("liveplot.css")
+    _lib = traitlets.Instance(ipywidgets.Widget).tag(sync=True, **ipywidgets.widget_serialization)
+    _item = traitlets.Unicode().tag(sync=True)
+    _columns = traitlets.List(list(COLUMNS)).tag(sync=True)
+    _window = traitlets.Bytes().tag(sync=True)
+    _now = traitlets.Dict().tag(sync=True)
+    _seq = traitlets.Int(0).tag(sync=True)
+
+    def __init__(self, perf, rate=10, title=None, **kwargs):
+        self._perf, self._title, self._rate = perf, title or describe(perf), max(0.2, min(20.0, float(rate)))
+        self._lock, self._before, self._ran = threading.RLock(), None, False
+        self._views = {"start": time.monotonic()}      # perf may start a little later
+        self._points = np.empty((0, len(COLUMNS)), np.float32)
+        super().__init__(_lib=assets.bokeh_library(), _item=_figure_json(), **kwargs)
+        self._publisher = Publisher("nvlab-liveplot", self.refresh, lambda: 1 / self._rate, self._goes_on)
+        self.on_msg(self._on_message)
+        self.refresh()
+        self._publisher.start()
+
+    def refresh(self):
+        """Take one point now and send the window. Called `rate` times a second by itself while perf runs."""
+        with self._lock:
+            running = bool(self._perf.running)
+            if not (running or self._ran):
+                self._tell({"state": "waiting", "title": self._title})
+                return
+            try:
+                self._take(self._perf.snapshot())
+            except Exception as error:                 # a device that vanished under perf: say so where it is seen
+                self._tell({"state": "failed", "title": self._title, "text": f"{type(error).__name__}: {error}"})
+                self._ran = False
+                return
+            self._tell({"state": "running" if running else "finished", "title": self._title, "total": self._before[1],
+                        "seconds": self._before[0], "errors": self._before[5]}, self._points.T.tobytes())
+            self._ran = running
+
+    def _take(self, snap):
+        now = (float(snap.seconds), int(snap.ios), int(snap.bytes), float(snap.lat_avg_us or 0), snap.hist,
+               int(snap.errors))
+        before = self._before
+        if before is None or now[1] < before[1] or now[0] < before[0]:    # a new run, or the end of the warm-up
+            self._before, self._points = now, self._points[:0]
+            return
+        span, ios = now[0] - before[0], now[1] - before[1]
+        if span < 0.02:
+            return
+        latency = (now[3] * now[1] - before[3] * before[1]) / ios if ios else np.nan
+        p50, p99 = quantiles(snap.hist, before[4], (50, 99))
+        point = (now[0], ios / span, (now[2] - before[2]) / span / 2**20, max(latency, 0), p50, p99)
+        self._points = np.vstack([self._points[1 - WINDOW:], np.array([point], np.float32)])
+        self._before = now
+
+    def _tell(self, now, window=None):
+        if now == self._now and window is None:
+            return
+        with self.hold_sync():
+            self._now = now
+            if window is not None:
+                self._window = window
+            self._seq += 1
+
+    def _goes_on(self):
+        late = time.monotonic() - VIEW_SILENT_S
+        return self._ran or self._perf.running or any(seen > late for seen in list(self._views.values()))
+
+    def _on_message(self, _widget, content, _buffers):
+        if content.get("do") == "here":
+            self._views[content.get("view")] = time.monotonic()
+            self._publisher.start()
+        elif content.get("do") == "gone":
+            self._views.pop(content.get("view"), None)
+
+    # Where there is no page
+
+    def __repr__(self):
+        with self._lock:
+            points, now = self._points, self._before
+        if not len(points):
+            return f"{self._title}: no I/O yet"
+        lines = [f"{self._title}: {now[0]:.1f} s, {now[1]:,} I/Os, {now[5]} errors"]
+        for name, unit in (("iops", "IOPS"), ("mibps", "MiB/s"), ("avg", "µs average"), ("p99", "µs p99")):
+            values = points[:, COLUMNS.index(name)]
+            if not np.isnan(values).all():
+                lines.append(f"  {spark(values)}  {values[-1]:>14,.{0 if name == 'iops' else 1}f} {unit}")
+        return "\n".join(lines)
+
+    __str__ = __repr__
+
+    def _repr_mimebundle_(self, **kwargs):
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
+        with self._lock:
+            points, seconds = self._points, self._before[0] if self._before else 0.0
+        series = [("throughput", "IOPS", points[:, 1].tolist()), ("throughput", "MiB/s", points[:, 2].tolist()),
+                  ("latency", "µs", np.nan_to_num(points[:, 3]).tolist())]
+        return {**data, "text/plain": repr(self), "image/svg+xml": static.curve_svg(self._title, series, seconds)}, metadata
+
+    def close(self):
+        """Stop following perf and close the widget's channel."""
+        if getattr(self, "_publisher", None) is not None:
+            self._publisher.stop()
+        super().close()
+
+
+def describe(perf) -> str:
+    """What a `Perf` does, in a few words: "read, 512 B, queue depth 128"."""
+    parts = [getattr(perf, "workload", None), (size := getattr(perf, "io_size", None)) and f"{size} B",
+             (depth := getattr(perf, "depth", None)) and f"queue depth {depth}"]
+    return ", ".join(str(p) for p in parts if p) or "perf"
+
+
+def spark(values, width=40) -> str:
+    """A curve in one line of text, from zero to its highest value."""
+    values = np.nan_to_num(np.asarray(values, float))
+    if len(values) > width:
+        values = np.array([part.mean() for part in np.array_split(values, width)])
+    top = values.max() or 1
+    return "".join(SPARKS[min(7, int(v / top * 7.999))] for v in values)
+
+
+def quantiles(hist, before, wanted):
+    """Latencies in µs that each wanted percentage of the I/Os since `before` did not exceed; NaN where unknown."""
+    if hist is None:
+        return tuple(np.nan for _ in wanted)
+    part = hist - before if before is not None else hist
+    return tuple(part.percentile(percent) / 1000 if part.total else np.nan for percent in wanted)
+
+
+def _figure_json() -> str:
+    """The empty figure as Bokeh's JSON. Ranges, units and colours are set in the browser, from what there is to see."""
+    from bokeh.embed import json_item
+    from bokeh.layouts import column
+    from bokeh.models import ColumnDataSource, HoverTool, LinearAxis, LogTicker, NumeralTickFormatter, Range1d
+    from bokeh.plotting import figure
+
+    source = ColumnDataSource({name: [] for name in COLUMNS}, name="live")
+    x = Range1d(0, 10, name="x")
+    common = dict(x_range=x, sizing_mode="stretch_width", toolbar_location=None, tools="", min_border_right=70,
+                  min_border_left=70, background_fill_color=None, border_fill_color=None, outline_line_color=None,
+                  output_backend="canvas")
+    top = figure(height=210, y_range=Range1d(0, 1, name="iops"), **common)
+    top.extra_y_ranges = {"mibps": Range1d(0, 1, name="mibps")}
+    top.add_layout(LinearAxis(y_range_name="mibps", axis_label="MiB/s", name="mibps_axis"), "right")
+    top.varea("t", y1=0, y2="iops", source=source, fill_alpha=0.15, name="area")
+    rate = top.line("t", "iops", source=source, line_width=2, name="iops")
+    top.yaxis[0].axis_label, top.yaxis[0].name = "IOPS", "iops_axis"
+    top.add_tools(HoverTool(renderers=[rate], mode="vline", tooltips=[
+        ("time", "@t{0.0} s"), ("throughput", "@mibps{0,0} MiB/s"), ("average latency", "@avg{0.0} µs")]))
+    low = figure(height=205, min_border_top=12, y_range=Range1d(1, 1000, name="latency"), y_axis_type="log", **common)
+    for name, dash in (("avg", "solid"), ("p50", "dashed"), ("p99", "dotdash")):
+        low.line("t", name, source=source, line_width=2, line_dash=dash, name=name)
+    low.yaxis.axis_label, low.xaxis.axis_label = "latency (µs)", "time since the start (s)"
+    low.yaxis.ticker = LogTicker(mantissas=[1, 2, 5], desired_num_ticks=6)
+    low.yaxis.formatter = NumeralTickFormatter(format="0,0.[00]")
+    top.yaxis.formatter = NumeralTickFormatter(format="0,0.[0]")
+    top.xaxis.major_label_text_font_size = "0px"
+    for plot in (top, low):
+        plot.xgrid.visible = False
+        plot.axis.minor_tick_line_color = None
+    return json.dumps(json_item(column(top, low, sizing_mode="stretch_width")))

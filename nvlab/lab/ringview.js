@@ -1,0 +1,215 @@
+// The widget: two rings, what each side believes, the buttons, and one entry decoded.
+
+const NVL_SMALL = 64; // slots that fit a drawn ring; more go on a canvas
+const NVL_BUTTONS = [
+  ["ring", "ring doorbell", (s) => `the host writes its tail (${s.sq.host.tail}) to ${s.sq.doorbell}`],
+  ["step", "step", () => "the drive fetches one command, executes it, posts its completion"],
+  ["poll", "poll", (s) => `the host looks at the phase tag of CQ${s.cq.qid}[${s.cq.host.head}]`],
+  ["ring_cq", "ring CQ", (s) => `the host writes its head (${s.cq.host.head}) to ${s.cq.doorbell}`],
+];
+const NVL_KNOWN = {
+  SQ: { host: [["head", "head"], ["tail", "tail"], ["rung", "doorbell"]], drive: [["head", "head"], ["tail", "tail"]] },
+  CQ: { host: [["head", "head"], ["rung", "doorbell"], ["phase", "phase"]], drive: [["head", "head"], ["tail", "tail"], ["phase", "phase"]] },
+};
+
+class NvlQueue {
+  constructor(root, kind, view) {
+    Object.assign(this, { kind, view, selected: -1, size: kind === "SQ" ? 64 : 16 });
+    this.el = nvlEl("figure", { class: "nvl-queue", "data-kind": kind }, root);
+    this.caption = nvlEl("figcaption", {}, this.el);
+    this.stage = nvlEl("div", { class: "nvl-stage", tabindex: "0", role: "slider", "aria-orientation": "horizontal" }, this.el);
+    this.stage.addEventListener("keydown", (e) => this.key(e));
+    this.table = nvlEl("div", { class: "nvl-believe" }, this.el);
+  }
+
+  update(q, life, bytes) {
+    if (this.depth !== q.depth) {
+      this.depth = q.depth;
+      this.stage.replaceChildren();
+      const Drawn = q.depth <= NVL_SMALL ? NvlRing : NvlGrid;
+      this.drawn = new Drawn(this.stage, this.kind, q.depth, (i) => this.view.pick(this.kind, i));
+      this.stage.classList.toggle("nvl-wide", q.depth > NVL_SMALL);
+    }
+    Object.assign(this, { q, life, bytes });
+    const brief = (entry) => nvlBrief(this.view.tables, this.kind, q.qid, entry);
+    nvlSay(this.caption, this.kind === "SQ" ? `Submission queue ${q.qid}` : `Completion queue ${q.qid}`);
+    this.drawn.update(q, life, bytes, this.size, this.selected, brief);
+    this.believe(q);
+    const now = Math.max(0, this.selected), at = this.entry(now);
+    nvlSet(this.stage, "aria-label", `${this.kind}${q.qid}, ${q.depth} slots. ${q.words.host}; ${q.words.drive}. Arrow keys choose a slot.`);
+    nvlSet(this.stage, "aria-valuemin", 0);
+    nvlSet(this.stage, "aria-valuemax", q.depth - 1);
+    nvlSet(this.stage, "aria-valuenow", now);
+    nvlSet(this.stage, "aria-valuetext", `slot ${now}, ${NVL_MEANS[this.kind][NVL_LIVES[life[now]]]}, ${brief(at)}`);
+  }
+
+  entry(i) { return this.bytes.subarray(i * this.size, (i + 1) * this.size); }
+
+  believe(q) {
+    const sides = [["host", "host", q.host], ["drive", "drive", q.drive]];
+    if (!this.facts) {
+      this.facts = sides.map(([side, label]) => {
+        const row = nvlEl("div", { class: `nvl-side nvl-side-${side}` }, this.table);
+        nvlEl("span", { class: "nvl-who" }, row, label);
+        const facts = NVL_KNOWN[this.kind][side].map(([key, title]) => {
+          const fact = nvlEl("span", { class: "nvl-fact" }, row);
+          if (NVL_BADGE[key]) nvlEl("i", { class: `nvl-chip nvl-chip-${side}`, "aria-hidden": "true" }, fact, side === "host" ? NVL_BADGE[key] : NVL_BADGE[key].toLowerCase());
+          nvlEl("span", { class: "nvl-key" }, fact, key === "rung" ? q.doorbell : title);
+          return [key, fact, nvlEl("b", { "data-fact": `${side}-${key}` }, fact)];
+        });
+        return { row, facts, note: nvlEl("span", { class: "nvl-unseen" }, row) };
+      });
+    }
+    sides.forEach(([side, , values], n) => {
+      for (const [key, fact, b] of this.facts[n].facts) {
+        fact.style.display = values ? "" : "none";
+        nvlSay(b, values ? values[key] ?? "?" : "");
+      }
+      nvlSay(this.facts[n].note, values ? "" : `not visible; last doorbell written was ${q.host.rung}`);
+    });
+  }
+
+  key(e) {
+    const row = this.drawn?.columns ?? Math.max(1, Math.round(this.depth / 4)), from = Math.max(0, this.selected);
+    const to = { ArrowRight: from + (this.selected < 0 ? 0 : 1), ArrowLeft: from - 1, ArrowDown: from + row, ArrowUp: from - row, Home: 0, End: this.depth - 1, Enter: from, " ": from }[e.key];
+    if (to === undefined) return;
+    e.preventDefault();
+    e.stopPropagation();
+    this.view.pick(this.kind, ((to % this.depth) + this.depth) % this.depth);
+  }
+}
+
+class NvlDetail {
+  constructor(root) {
+    this.el = nvlEl("section", { class: "nvl-detail", "aria-label": "decoded entry" }, root);
+    this.head = nvlEl("div", { class: "nvl-detail-head" }, this.el);
+    this.sub = nvlEl("div", { class: "nvl-detail-sub" }, this.el, "Click a slot, or move over the ring with the arrow keys, to read its entry here.");
+    this.hint = nvlEl("div", { class: "nvl-hint" }, this.el);
+    this.rows = nvlEl("div", { class: "nvl-rows" }, this.el);
+    this.hex = nvlEl("div", { class: "nvl-hex" }, this.el);
+  }
+
+  show(queue, tables) {
+    const { kind, q, life, selected } = queue, entry = queue.entry(selected), bytes = Array.from(entry);
+    const key = `${kind}${q.qid}/${selected}/${bytes}`;
+    nvlSay(this.sub, `${kind}${q.qid} slot ${selected}: ${NVL_MEANS[kind][NVL_LIVES[life[selected]]]}`);
+    if (this.key === key) return;
+    this.key = key;
+    const empty = !tables || bytes.every((b) => b === 0);
+    const { title, rows, hint } = empty ? { title: "Empty slot", rows: [] } : nvlDecode(tables, kind, q.qid, entry);
+    nvlSay(this.head, title);
+    nvlSay(this.hint, hint ?? "");
+    this.hex.replaceChildren();
+    const cells = bytes.map((b, i) => {
+      if (i % 16 === 0) nvlEl("span", { class: "nvl-off" }, this.hex, i.toString(16).toUpperCase().padStart(2, "0"));
+      return nvlEl("span", { class: b ? "nvl-byte" : "nvl-byte nvl-zero" }, this.hex, b.toString(16).toUpperCase().padStart(2, "0"));
+    });
+    this.rows.replaceChildren(...rows.map((r) => {
+      const row = nvlEl("div", { class: r.value ? "nvl-row" : "nvl-row nvl-nil", title: `${r.title} (byte ${r.first}${r.last > r.first ? " to " + r.last : ""})` });
+      nvlEl("span", { class: "nvl-name" }, row, r.name);
+      nvlEl("span", { class: "nvl-value" }, row, r.shown);
+      nvlEl("span", { class: "nvl-meaning" }, row, r.meaning || r.title);
+      const light = (on) => cells.slice(r.first, r.last + 1).forEach((c) => c.classList.toggle("nvl-lit", on));
+      row.addEventListener("mouseenter", () => light(true));
+      row.addEventListener("mouseleave", () => light(false));
+      return row;
+    }));
+  }
+}
+
+class NvlView {
+  constructor(model, el) {
+    this.model = model;
+    this.id = Math.random().toString(36).slice(2);
+    const root = nvlEl("div", { class: "nvl-ringview" }, el), top = nvlEl("div", { class: "nvl-top" }, root);
+    this.title = nvlEl("span", { class: "nvl-title" }, top);
+    this.mode = nvlEl("span", { class: "nvl-mode" }, top);
+    this.calm = nvlEl("div", { class: "nvl-busy", role: "status" }, root);
+    const main = (this.main = nvlEl("div", { class: "nvl-main" }, root));
+    this.queues = { SQ: new NvlQueue(main, "SQ", this), CQ: new NvlQueue(main, "CQ", this) };
+    this.detail = new NvlDetail(main);
+    const bar = nvlEl("div", { class: "nvl-bar", role: "toolbar", "aria-label": "what a person may do" }, root);
+    this.buttons = NVL_BUTTONS.map(([act, label, why]) => {
+      const button = nvlEl("button", { type: "button", class: "nvl-button", "data-do": act }, bar, label);
+      button.addEventListener("click", () => model.send({ do: act, view: this.id }));
+      return { act, button, label, why };
+    });
+    this.notice = nvlEl("div", { class: "nvl-notice", role: "status", "aria-live": "polite" }, bar);
+    this.legend = nvlEl("div", { class: "nvl-legend", "aria-hidden": "true" }, root);
+    for (const [life, words] of [["posted", "posted"], ["rung", "rung"], ["fetched", "fetched"], ["polled", "polled"], ["done", "done"], ["free", "free"]]) {
+      const item = nvlEl("span", { class: "nvl-key-item" }, this.legend);
+      const svg = nvlEl("svg", { viewBox: "-8 -8 16 16", class: "nvl-swatch", "data-life": life }, item);
+      nvlEl("rect", { class: "nvl-seg", x: -7, y: -7, width: 14, height: 14, rx: 3 }, svg);
+      nvlEl("path", { class: "nvl-mark", d: NVL_MARK[life] }, svg);
+      nvlEl("span", {}, item, words);
+    }
+    for (const [side, words] of [["host", "H head, T tail, D doorbell: the host's"], ["drive", "h, t: the drive's"]]) {
+      const item = nvlEl("span", { class: "nvl-key-item" }, this.legend);
+      nvlEl("i", { class: `nvl-chip nvl-chip-${side}` }, item);
+      nvlEl("span", {}, item, words);
+    }
+  }
+
+  pick(kind, slot) {
+    for (const [k, queue] of Object.entries(this.queues)) queue.selected = k === kind ? slot : -1;
+    this.draw();
+  }
+
+  draw() {
+    const s = this.model.get("_state"), life = nvlBytes(this.model, "_life");
+    const kind = s.qid === 0 ? "Admin queue pair" : "I/O queue pair";
+    nvlSay(this.title, `${kind} ${s.qid}`);
+    nvlSay(this.mode, [s.title, s.mode && `drive in ${s.mode} mode`].filter(Boolean).join(" · "));
+    nvlSay(this.calm, s.busy ? `${s.busy} owns this queue pair just now and moves it at full speed. The rings rest until it gives the pair back.` : "");
+    this.calm.parentElement.classList.toggle("nvl-isbusy", !!s.busy);
+    for (const { act, button, label, why } of this.buttons) {
+      button.style.display = act === "step" && !s.can_step ? "none" : "";
+      button.disabled = !!s.busy;
+      const words = s.sq ? why(s) : label;
+      nvlSet(button, "title", words);
+      nvlSet(button, "aria-label", `${label}: ${words}`);
+    }
+    if (!s.sq || life.length < s.sq.depth + s.cq.depth) return;
+    this.main.classList.toggle("nvl-large", s.sq.depth > NVL_SMALL || s.cq.depth > NVL_SMALL);
+    this.queues.SQ.update(s.sq, life.subarray(0, s.sq.depth), nvlBytes(this.model, "_sq"));
+    this.queues.CQ.update(s.cq, life.subarray(s.sq.depth), nvlBytes(this.model, "_cq"));
+    for (const queue of Object.values(this.queues)) if (queue.selected >= 0) this.detail.show(queue, this.tables);
+  }
+
+  tell() {
+    const n = this.model.get("_notice");
+    nvlSay(this.notice, n.text ?? "");
+    this.notice.dataset.kind = n.kind ?? "";
+  }
+}
+
+export default {
+  async render({ model, el }) {
+    const view = new NvlView(model, el);
+    let queued = false;
+    const draw = () => { queued = false; view.draw(); el.dataset.seq = model.get("_seq"); };
+    const soon = () => { if (!queued) { queued = true; requestAnimationFrame(draw); } };
+    const tell = () => view.tell();
+    const here = () => model.send({ do: "here", view: view.id });
+    const woken = () => { if (!document.hidden) here(); };
+    model.on("change:_seq", soon);
+    model.on("change:_notice", tell);
+    document.addEventListener("visibilitychange", woken);
+    const beat = setInterval(here, 10000);
+    // Colours on a canvas don't follow the theme by themselves.
+    const theme = new MutationObserver(soon);
+    theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name", "class"] });
+    here();
+    draw();
+    tell();
+    nvlTables(model).then((tables) => { view.tables = tables; soon(); });
+    return () => {
+      model.off("change:_seq", soon);
+      model.off("change:_notice", tell);
+      document.removeEventListener("visibilitychange", woken);
+      clearInterval(beat);
+      theme.disconnect();
+      model.send({ do: "gone", view: view.id });
+    };
+  },
+};

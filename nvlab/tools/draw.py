@@ -1,0 +1,188 @@
+"""Rings, drawn in text: what a queue pair holds, and what each side believes about it.
+
+`snapshot(qp, ssd)` takes one consistent look at a queue pair; `ring_text(qp, ssd)` draws it:
+
+    SQ0  8 entries   host tail 3, head 0, SQ0TDBL 2   drive head 1, tail 2
+        H   D   T
+     0  ◆   ▸   •   ·   ·   ·   ·   ·
+            h   t
+
+Only memory and Python attributes are read; no register of the device is touched, since the doorbells are
+write-only (base 2.0c 3.1.4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nvlab.spec.errors import QueueBusy
+
+__all__ = ["LIVES", "MARKS", "Ring", "Rings", "ring_text", "snapshot"]
+
+LIVES = ("free", "posted", "rung", "fetched", "polled", "done")
+FREE, POSTED, RUNG, FETCHED, POLLED, DONE = range(6)
+MARKS = "·•▸◆▾✓"
+ASCII_MARKS = ".*>#v-"
+MEANINGS = {
+    "SQ": {
+        FREE: "free", POSTED: "posted by the host, doorbell not rung", RUNG: "rung, not yet fetched",
+        FETCHED: "fetched by the drive", DONE: "done, the slot may be used again",
+    },
+    "CQ": {
+        FREE: "free", POSTED: "posted by the drive, phase flipped", POLLED: "polled by the host, doorbell not rung",
+        DONE: "done, given back to the drive",
+    },
+}
+
+
+@dataclass(frozen=True)
+class Ring:
+    """One queue as it stood at one moment: memory copied, indices as each side believes them."""
+
+    kind: str                 # "SQ" or "CQ"
+    qid: int
+    depth: int
+    host: dict                # SQ: tail, head, rung; CQ: head, phase, rung
+    drive: dict | None        # SQ: head, tail; CQ: tail, head, phase; None where the drive keeps it to itself
+    entries: np.ndarray       # (depth, 64) or (depth, 16), uint8
+    life: np.ndarray          # (depth,) uint8, an index into LIVES
+
+    @property
+    def doorbell(self) -> str:
+        """The standard's name of this queue's doorbell: SQ0TDBL, CQ1HDBL."""
+        return f"{self.kind}{self.qid}{'T' if self.kind == 'SQ' else 'H'}DBL"
+
+    def meaning(self, slot: int) -> str:
+        """What the colour of a slot says, in words."""
+        return MEANINGS[self.kind][int(self.life[slot])]
+
+    def pointers(self) -> list[tuple[str, str, int]]:
+        """(side, name, slot) of every index that either side keeps."""
+        names = ("head", "rung", "tail") if self.kind == "SQ" else ("rung", "head")
+        out = [("host", n, self.host[n]) for n in names]
+        if self.drive:
+            out += [("drive", n, self.drive[n]) for n in ("head", "tail") if self.drive.get(n) is not None]
+        return out
+
+    def beliefs(self) -> tuple[str, str]:
+        """Two short sentences: what the host holds true of this ring, and what the drive does."""
+        h, d = self.host, self.drive
+        if self.kind == "SQ":
+            host = f"host tail {h['tail']}, head {h['head']}, {self.doorbell} {h['rung']}"
+            drive = d and f"drive head {d['head']}, tail {d['tail']}"
+        else:
+            host = f"host head {h['head']}, phase {h['phase']}, {self.doorbell} {h['rung']}"
+            drive = d and f"drive tail {d['tail']}, head {d['head']}, phase {d['phase']}"
+        return host, drive or f"drive not visible; last doorbell written was {h['rung']}"
+
+
+@dataclass(frozen=True)
+class Rings:
+    """Both queues of a pair. `busy` names the owner while a loop has the pair; the rings are then None."""
+
+    qid: int
+    sq: Ring | None
+    cq: Ring | None
+    busy: str | None = None
+
+    def __str__(self) -> str:
+        return rings_text(self)
+
+
+def snapshot(qp, ssd=None) -> Rings:
+    """One look at a queue pair: a `Rings`. With `ssd` (an embedded drive) its side is told too."""
+    try:
+        return Rings(qp.qid, _look_sq(qp.sq, _believes(ssd, qp.sq.qid)), _look_cq(qp.cq, _believes(ssd, qp.cq.qid)))
+    except QueueBusy:
+        return Rings(qp.qid, None, None, str(getattr(qp, "owner", None) or "another owner"))
+
+
+def ring_text(qp, ssd=None, width: int = 16, ascii: bool = False) -> str:
+    """Both rings of a queue pair drawn in text, `width` slots a line.
+
+    Above a line stand the host's marks (H head, T tail, D the doorbell as last written), below it the drive's own
+    (h, t). `ascii=True` uses no characters beyond ASCII.
+    """
+    return rings_text(snapshot(qp, ssd), width, ascii)
+
+
+def rings_text(rings: Rings, width: int = 16, ascii: bool = False) -> str:
+    """The same from a `Rings` taken earlier."""
+    if rings.busy:
+        return f"queue pair {rings.qid} belongs to {rings.busy} just now; its rings move too fast to draw"
+    return "\n".join([*_ring_lines(rings.sq, width, ascii), "", *_ring_lines(rings.cq, width, ascii)])
+
+
+def _believes(ssd, qid):
+    return ssd.queue_state(qid) if hasattr(ssd, "queue_state") else None
+
+
+def _look_sq(sq, told):
+    entries = np.array(sq.entries, dtype=np.uint8)
+    host = {"tail": int(sq.tail), "head": int(sq.head), "rung": int(sq.rung or 0)}
+    drive = told and {"head": told["sq_head"], "tail": told["sq_tail"]}
+    depth = int(sq.depth)
+    life = np.where(entries.any(axis=1), DONE, FREE).astype(np.uint8)
+    order = (np.arange(depth) - host["head"]) % depth          # 0 at the host's head, counting towards the tail
+    held, rung = (host["tail"] - host["head"]) % depth, (host["rung"] - host["head"]) % depth
+    taken = (drive["head"] - host["head"]) % depth if drive else 0
+    life[order < held] = POSTED
+    life[order < min(rung, held)] = RUNG
+    life[order < min(taken, held)] = FETCHED
+    return Ring("SQ", int(sq.qid), depth, host, drive, entries, life)
+
+
+def _look_cq(cq, told):
+    entries = np.array(cq.entries, dtype=np.uint8)
+    host = {"head": int(cq.head), "phase": int(cq.phase), "rung": int(cq.rung or 0)}
+    drive = told and {"tail": told["cq_tail"], "head": told["cq_head"], "phase": told["phase"]}
+    depth = int(cq.depth)
+    life = np.where(entries.any(axis=1), DONE, FREE).astype(np.uint8)
+    seen = (host["head"] - host["rung"]) % depth
+    life[(np.arange(depth) - host["rung"]) % depth < seen] = POLLED
+    slots = (host["head"] + np.arange(depth)) % depth
+    expected = np.where(slots >= host["head"], host["phase"], 1 - host["phase"])   # the tag inverts at the wrap
+    stale = (entries[slots, 14] & 1) != expected                                   # DW3 bit 16: base 2.0c 4.2.4
+    life[slots[: int(stale.argmax()) if stale.any() else 0]] = POSTED
+    return Ring("CQ", int(cq.qid), depth, host, drive, entries, life)
+
+
+def _ring_lines(ring, width, ascii):
+    marks = ASCII_MARKS if ascii else MARKS
+    host, drive = ring.beliefs()
+    lines = [f"{ring.kind}{ring.qid}  {ring.depth} entries   {host}   {drive}"]
+    width = min(width, ring.depth)
+    quiet = None                                               # first row of a run that has nothing to tell
+    for first in range(0, ring.depth, width):
+        last = min(first + width, ring.depth)
+        life = ring.life[first:last]
+        above, below = _pointer_line(ring, "host", first, last), _pointer_line(ring, "drive", first, last)
+        if ring.depth > 8 * width and not above and not below and (life == life[0]).all():
+            run = (first, int(life[0])) if quiet is None or quiet[1] != life[0] else quiet
+            if run is not quiet:
+                lines.append("")
+            quiet = run
+            dots = "..." if ascii else "…"
+            lines[-1] = f"{quiet[0]:>6}  {dots} {last - quiet[0]} slots {LIVES[quiet[1]]} {dots}"
+            continue
+        quiet = None
+        lines += [above] if above else []
+        lines.append(f"{first:>6}  " + "".join(f"{marks[x]:<4}" for x in life).rstrip())
+        lines += [below] if below else []
+    used = sorted(set(ring.life.tolist()))
+    lines.append("        " + "   ".join(f"{marks[x]} {MEANINGS[ring.kind][x]}" for x in used))
+    return lines
+
+
+def _pointer_line(ring, side, first, last):
+    letters = {"head": "H", "tail": "T", "rung": "D"}
+    cells = {}
+    for who, name, slot in ring.pointers():
+        if who == side and first <= slot < last:
+            letter = letters[name] if side == "host" else letters[name].lower()
+            cells[slot - first] = cells.get(slot - first, "") + letter
+    if not cells:
+        return ""
+    return "        " + "".join(f"{cells.get(i, ''):<4}" for i in range(last - first)).rstrip()
