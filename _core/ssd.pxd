@@ -1,0 +1,65 @@
+"""The embedded SSD's data path: the drive's side of the rings, and the commands that never leave the core."""
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from nvlab._core.memory cimport IovaMap, iova_map_t
+
+cdef enum:
+    MAX_QUEUES = 129               # queue identifiers 0 to 128
+    MAX_NAMESPACES = 128
+    DEFER = 0x10000                # not a status: Python executes this command
+
+cdef struct dsq_t:                 # a submission queue, as the drive holds it
+    uint8_t *base
+    volatile uint32_t *db          # SQyTDBL in shared memory
+    uint32_t size
+    uint32_t head                  # next entry to fetch
+    uint32_t bad                   # last doorbell value refused, to report it once
+    uint16_t cqid
+    bint live
+    bint stalled                   # the entry at the head waits for Python
+
+cdef struct dcq_t:
+    uint8_t *base
+    volatile uint32_t *db          # CQyHDBL
+    uint32_t size
+    uint32_t tail                  # next entry to post
+    uint32_t head                  # how far the host has read: last valid doorbell value
+    uint32_t bad
+    uint32_t phase
+    bint live
+
+cdef struct dns_t:                 # a namespace
+    uint8_t *data                  # NULL: a null bdev
+    uint64_t blocks
+    uint32_t shift                 # log2 of the block size
+    bint exists
+
+cdef struct ssd_t:
+    iova_map_t *iova
+    volatile int lock
+    volatile int stop
+    bint enabled
+    volatile bint inline_mode      # the host's own loops move the drive
+    uint32_t page                  # bytes, from CC.MPS
+    uint64_t max_transfer          # bytes, from MDTS
+    uint32_t live_count
+    uint16_t live[129]             # I/O submission queues, in the order of their creation
+    dsq_t sq[129]
+    dcq_t cq[129]
+    dns_t ns[129]
+    volatile bint attention        # Python is wanted: an admin or deferred command, or a doorbell to report
+    uint64_t counts[8]             # reads, writes, bytes read, bytes written, other commands, errors
+
+cdef int ssd_poll(ssd_t *d, int budget) noexcept nogil
+cdef int ssd_try_poll(ssd_t *d, int budget) noexcept nogil
+
+
+cdef class DataPath:
+    cdef ssd_t d
+    cdef readonly object memory        # the BAR: doorbells from 1000h on
+    cdef readonly uint32_t stride      # bytes between doorbells
+    cdef readonly int queues           # highest queue identifier
+    cdef IovaMap map
+    cdef list held                     # namespaces' memory, kept alive
+    cdef uint32_t idle_seen[129][2]
+    cdef object __weakref__

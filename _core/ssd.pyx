@@ -1,0 +1,515 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""The embedded SSD's data path: fetch, execute, complete, without the GIL.
+
+Reads, writes, compares, flushes and write zeroes are executed here; everything else is deferred to Python. Each address
+that a command names is translated through the table of mapped regions before it is touched, each doorbell value is checked
+against its queue: nothing that a driver writes can hurt the process.
+"""
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcmp, memcpy, memset
+
+from nvlab._core cimport nvme
+from nvlab._core.atomics cimport (nv_backoff, nv_load32, nv_lower_priority, nv_now_ns, nv_prefetch, nv_prefetch_write,
+                                  nv_relax, nv_store64, nv_trylock, nv_unlock)
+from nvlab._core.memory cimport IovaMap, iova_translate
+from nvlab.spec.errors import UsageError
+
+cdef enum copy_op:
+    TO_HOST
+    FROM_HOST
+    COMPARE
+
+cdef enum:
+    DNR = 1 << 14                  # Do Not Retry, in the 15-bit status (phase aside)
+    DOORBELLS = 0x1000             # NVMe over PCIe 1.0, 3.1.2
+
+
+# ---------------------------------------------------------------- data transfer
+
+cdef inline uint32_t move(ssd_t *d, uint64_t iova, uint8_t *local, uint64_t n, copy_op op) noexcept nogil:
+    """One contiguous piece between the host's memory and ours (local NULL: a null bdev, all zeroes). Returns a status."""
+    cdef uint8_t *host = iova_translate(d.iova, iova, n)
+    cdef uint64_t i
+    if host == NULL:
+        return nvme.SC_DATA_TRANSFER_ERROR
+    if op == TO_HOST:
+        if local != NULL:
+            memcpy(host, local, n)
+        else:
+            memset(host, 0, n)
+    elif op == FROM_HOST:
+        if local != NULL:
+            memcpy(local, host, n)
+    elif local != NULL:
+        if memcmp(local, host, n):
+            return nvme.SC_COMPARE_FAILURE
+    else:
+        for i in range(n):
+            if host[i]:
+                return nvme.SC_COMPARE_FAILURE
+    return 0
+
+
+cdef uint32_t prp_move(ssd_t *d, uint64_t prp1, uint64_t prp2, uint8_t *local, uint64_t length, copy_op op) noexcept nogil:
+    """Move `length` bytes along PRP1, PRP2 and PRP lists (base 2.0c 4.1.1). Returns a status."""
+    cdef uint64_t page = d.page, mask = page - 1, n, entry, where
+    cdef uint32_t status
+    cdef uint8_t *slot
+    if prp1 & 3:
+        return nvme.SC_INVALID_PRP_OFFSET | DNR
+    n = page - (prp1 & mask)
+    if n > length:
+        n = length
+    status = move(d, prp1, local, n, op)
+    if status or n == length:
+        return status
+    length -= n
+    if local != NULL:
+        local += n
+    if length <= page:                              # PRP2 is the second page itself
+        if prp2 & mask:
+            return nvme.SC_INVALID_PRP_OFFSET | DNR
+        return move(d, prp2, local, length, op)
+    if prp2 & 7:                                    # PRP2 points to a list of qwords
+        return nvme.SC_INVALID_PRP_OFFSET | DNR
+    where = prp2
+    while length:
+        slot = iova_translate(d.iova, where, 8)
+        if slot == NULL:
+            return nvme.SC_DATA_TRANSFER_ERROR
+        entry = (<uint64_t *>slot)[0]
+        if entry & mask:                            # list entries, and pointers to the next list, have offset 0
+            return nvme.SC_INVALID_PRP_OFFSET | DNR
+        if (where & mask) == page - 8 and length > page:
+            where = entry                           # the last entry of a list page points on while more than a page remains
+            continue
+        n = page if length > page else length
+        status = move(d, entry, local, n, op)
+        if status:
+            return status
+        length -= n
+        where += 8
+        if local != NULL:
+            local += n
+    return 0
+
+
+# ---------------------------------------------------------------- commands
+
+cdef inline uint32_t transfer(ssd_t *d, const uint8_t *e, copy_op op) noexcept nogil:
+    """Read, Write or Compare the blocks that entry `e` names. Returns a status."""
+    cdef uint32_t nsid = (<uint32_t *>(e + nvme.SQE_NSID))[0]
+    cdef uint64_t slba = (<uint64_t *>(e + nvme.RW_SLBA))[0]
+    cdef uint64_t blocks = <uint64_t>(<uint16_t *>(e + nvme.RW_NLB))[0] + 1
+    cdef dns_t *ns = &d.ns[nsid]
+    cdef uint64_t length = blocks << ns.shift
+    cdef uint8_t *local
+    if slba >= ns.blocks or blocks > ns.blocks - slba:
+        return nvme.SC_LBA_OUT_OF_RANGE | DNR
+    if length > d.max_transfer:
+        return nvme.SC_INVALID_FIELD_IN_COMMAND | DNR
+    local = ns.data + (slba << ns.shift) if ns.data != NULL else NULL
+    if op == FROM_HOST:
+        d.counts[1] += 1
+        d.counts[3] += length
+    else:
+        d.counts[0] += 1
+        d.counts[2] += length
+    return prp_move(d, (<uint64_t *>(e + nvme.SQE_PRP1))[0], (<uint64_t *>(e + nvme.SQE_PRP2))[0], local, length, op)
+
+
+cdef uint32_t write_zeroes(ssd_t *d, const uint8_t *e) noexcept nogil:
+    cdef dns_t *ns = &d.ns[(<uint32_t *>(e + nvme.SQE_NSID))[0]]
+    cdef uint64_t slba = (<uint64_t *>(e + nvme.RW_SLBA))[0]
+    cdef uint64_t blocks = <uint64_t>(<uint16_t *>(e + nvme.RW_NLB))[0] + 1
+    if slba >= ns.blocks or blocks > ns.blocks - slba:
+        return nvme.SC_LBA_OUT_OF_RANGE | DNR
+    if ns.data != NULL:
+        memset(ns.data + (slba << ns.shift), 0, blocks << ns.shift)
+    d.counts[4] += 1
+    return 0
+
+
+cdef inline uint32_t execute_io(ssd_t *d, const uint8_t *e) noexcept nogil:
+    """Execute one I/O command. Returns its status (15 bits, without the phase), or DEFER when Python has to."""
+    cdef uint8_t opcode = e[nvme.SQE_OPC]
+    cdef uint32_t nsid = (<uint32_t *>(e + nvme.SQE_NSID))[0]
+    if e[nvme.SQE_FUSE] & 0xC3:                                 # FUSE, PSDT: neither fused commands nor SGLs here
+        return nvme.SC_INVALID_FIELD_IN_COMMAND | DNR
+    if nsid == 0 or nsid > MAX_NAMESPACES or not d.ns[nsid].exists:
+        if opcode != nvme.NVM_FLUSH or nsid != <uint32_t>0xFFFFFFFFu:
+            return DEFER                            # a bad nsid, or a command that takes another
+    if opcode == nvme.NVM_READ:
+        return transfer(d, e, TO_HOST)
+    if opcode == nvme.NVM_WRITE:
+        return transfer(d, e, FROM_HOST)
+    if opcode == nvme.NVM_FLUSH:
+        d.counts[4] += 1
+        return 0
+    if opcode == nvme.NVM_WRITE_ZEROES:
+        return write_zeroes(d, e)
+    if opcode == nvme.NVM_COMPARE:
+        return transfer(d, e, COMPARE)
+    return DEFER
+
+
+# ---------------------------------------------------------------- rings
+
+cdef inline bint cq_room(ssd_t *d, dcq_t *cq) noexcept nogil:
+    """True when an entry can be posted; reads CQyHDBL again only when the queue looks full."""
+    cdef uint32_t next = 0 if cq.tail + 1 == cq.size else cq.tail + 1
+    cdef uint32_t head
+    if next != cq.head:
+        return True
+    head = nv_load32(cq.db)
+    if head >= cq.size:
+        if head != cq.bad:
+            d.attention = True
+        return False
+    cq.head = head
+    return next != cq.head
+
+
+cdef inline void post(dcq_t *cq, uint32_t sqhd, uint32_t sqid, uint32_t cid, uint32_t status, uint64_t dw01) noexcept nogil:
+    """Write one completion. The qword with the Phase Tag goes last, in one store."""
+    cdef uint8_t *slot = cq.base + <uint64_t>cq.tail * 16
+    (<uint64_t *>slot)[0] = dw01
+    nv_store64(slot + 8, sqhd | <uint64_t>sqid << 16 | <uint64_t>cid << 32 | <uint64_t>(status << 1 | cq.phase) << 48)
+    cq.tail += 1
+    if cq.tail == cq.size:
+        cq.tail = 0
+        cq.phase ^= 1
+
+
+cdef inline int serve(ssd_t *d, uint32_t qid, int budget) noexcept nogil:
+    """Fetch, execute and complete up to `budget` commands of one I/O submission queue. Returns how many."""
+    cdef dsq_t *sq = &d.sq[qid]
+    cdef dcq_t *cq
+    cdef uint8_t *e
+    cdef uint32_t status, tail = nv_load32(sq.db)
+    cdef int n = 0
+    if tail == sq.head:
+        return 0
+    if tail >= sq.size:
+        if tail != sq.bad:
+            d.attention = True
+        return 0
+    cq = &d.cq[sq.cqid]
+    while sq.head != tail and n < budget:
+        if not cq_room(d, cq):
+            break
+        e = sq.base + <uint64_t>sq.head * 64
+        nv_prefetch(e + 128)
+        status = execute_io(d, e)
+        if status == DEFER:
+            sq.stalled = True
+            d.attention = True
+            break
+        sq.head = 0 if sq.head + 1 == sq.size else sq.head + 1
+        if status:
+            d.counts[5] += 1
+        post(cq, sq.head, qid, (<uint16_t *>(e + nvme.SQE_CID))[0], status, 0)
+        n += 1
+    return n
+
+
+cdef int ssd_poll(ssd_t *d, int budget) noexcept nogil:
+    """One round over all I/O submission queues. The caller holds the lock. Returns how many commands completed."""
+    cdef uint32_t i
+    cdef int n = 0
+    if not d.enabled:
+        return 0
+    for i in range(d.live_count):
+        if not d.sq[d.live[i]].stalled:
+            n += serve(d, d.live[i], budget)
+    return n
+
+
+cdef int ssd_try_poll(ssd_t *d, int budget) noexcept nogil:
+    """ssd_poll() unless somebody else is in the drive just now."""
+    cdef int n
+    if not nv_trylock(&d.lock):
+        return 0
+    n = ssd_poll(d, budget)
+    nv_unlock(&d.lock)
+    return n
+
+
+cdef inline bint admin_waits(ssd_t *d) noexcept nogil:
+    return d.enabled and d.sq[0].live and nv_load32(d.sq[0].db) != d.sq[0].head
+
+
+# ---------------------------------------------------------------- what Python holds
+
+cdef class DataPath:
+    """The drive's queues, namespaces and doorbells, for nvlab.target.
+
+    `memory` is the BAR (doorbells from 1000h), `map` the host memory that the drive may reach, `dstrd` is CAP.DSTRD.
+    All methods but acquire() and run() expect the caller to hold the lock.
+    """
+
+    def __init__(self, memory, IovaMap map, int queues, int dstrd=0):
+        cdef uint8_t[::1] view = memory
+        memset(&self.d, 0, sizeof(ssd_t))
+        if not 0 < queues < MAX_QUEUES:
+            raise UsageError(f"{queues} I/O queue pairs: this drive can have 1 to {MAX_QUEUES - 1}")
+        self.stride = 4 << dstrd
+        if view.shape[nvme.SQE_OPC] < DOORBELLS + 2 * (queues + 1) * self.stride:
+            raise UsageError(f"a BAR of {view.shape[nvme.SQE_OPC]} bytes is too small for {queues} queue pairs")
+        self.memory, self.map, self.queues, self.held = memory, map, queues, [None] * MAX_QUEUES
+        self.d.iova = &map.table
+        cdef int q
+        for q in range(queues + 1):
+            self.d.sq[q].db = <volatile uint32_t *>&view[DOORBELLS + 2 * q * self.stride]
+            self.d.cq[q].db = <volatile uint32_t *>&view[DOORBELLS + (2 * q + 1) * self.stride]
+
+    # -- taking turns
+    def acquire(self, double seconds=10.0):
+        """Take the drive's lock, waiting without the GIL. Returns False after `seconds`."""
+        cdef uint64_t end = nv_now_ns() + <uint64_t>(seconds * 1e9)
+        cdef uint32_t idle = 0
+        cdef bint held = nv_trylock(&self.d.lock)
+        if not held:
+            with nogil:
+                while not held and nv_now_ns() < end:
+                    nv_backoff(idle, 100)
+                    idle += 1
+                    held = nv_trylock(&self.d.lock)
+        return held
+
+    def try_acquire(self):
+        """Take the lock if it is free."""
+        return nv_trylock(&self.d.lock)
+
+    def release(self):
+        """Give the lock back."""
+        nv_unlock(&self.d.lock)
+
+    # -- configuration
+    def configure(self, bint enabled, uint32_t page, uint64_t max_transfer):
+        """Start or stop fetching, with memory pages of `page` bytes and at most `max_transfer` bytes a command."""
+        self.d.page, self.d.max_transfer, self.d.enabled = page, max_transfer, enabled
+
+    def reset(self):
+        """Forget all queues and zero the doorbells (base 2.0c 3.7.2)."""
+        cdef int q
+        self.d.enabled, self.d.live_count, self.d.attention = False, 0, False
+        for q in range(self.queues + 1):
+            self.d.sq[q].live = self.d.cq[q].live = False
+            self.d.sq[q].db[0] = self.d.cq[q].db[0] = 0
+            self.idle_seen[q][0] = self.idle_seen[q][1] = 0
+
+    def set_namespace(self, uint32_t nsid, uint64_t blocks, uint32_t block_size, memory=None):
+        """Attach `blocks` blocks as namespace `nsid`; `memory` is their buffer, None a null bdev."""
+        cdef uint8_t[::1] view
+        if not 0 < nsid <= MAX_NAMESPACES or block_size & (block_size - 1) or not 512 <= block_size <= 65536:
+            raise UsageError(f"namespace {nsid} with blocks of {block_size} bytes: nsid 1 to {MAX_NAMESPACES}, a power of two from 512")
+        cdef dns_t *ns = &self.d.ns[nsid]
+        ns.data = NULL
+        if memory is not None:
+            view = memory
+            if <uint64_t>view.shape[nvme.SQE_OPC] < blocks * block_size:
+                raise UsageError(f"namespace {nsid}: {view.shape[nvme.SQE_OPC]} bytes can't hold {blocks} blocks of {block_size}")
+            ns.data = &view[0]
+        ns.blocks, ns.shift, ns.exists = blocks, block_size.bit_length() - 1, True
+        self.held[nsid] = memory
+
+    def create_cq(self, int qid, uint64_t iova, uint32_t size):
+        """Begin to post into the `size` entries at `iova`. Returns False when they are not mapped."""
+        cdef dcq_t *cq = &self.d.cq[qid]
+        cq.base = iova_translate(self.d.iova, iova, <uint64_t>size * 16)
+        if cq.base == NULL:
+            return False
+        cq.size, cq.tail, cq.head, cq.phase, cq.bad = size, 0, 0, 1, 0xFFFFFFFF
+        cq.db[0] = 0
+        cq.live = True
+        return True
+
+    def create_sq(self, int qid, uint64_t iova, uint32_t size, int cqid):
+        """Begin to fetch from the `size` entries at `iova`. Returns False when they are not mapped."""
+        cdef dsq_t *sq = &self.d.sq[qid]
+        sq.base = iova_translate(self.d.iova, iova, <uint64_t>size * 64)
+        if sq.base == NULL:
+            return False
+        sq.size, sq.head, sq.cqid, sq.bad, sq.stalled = size, 0, cqid, 0xFFFFFFFF, False
+        sq.db[0] = 0
+        sq.live = True
+        if qid:
+            self.d.live[self.d.live_count] = qid
+            self.d.live_count += 1
+        return True
+
+    def delete_cq(self, int qid):
+        """Stop posting to a queue."""
+        self.d.cq[qid].live = False
+        self.d.cq[qid].db[0] = 0
+
+    def delete_sq(self, int qid):
+        """Stop fetching from a queue."""
+        kept = [self.d.live[i] for i in range(self.d.live_count) if self.d.live[i] != qid]
+        for i, q in enumerate(kept):
+            self.d.live[i] = q
+        self.d.live_count = len(kept)
+        self.d.sq[qid].live = False
+        self.d.sq[qid].db[0] = 0
+
+    def sq_live(self, int qid):
+        """True while submission queue `qid` exists."""
+        return bool(self.d.sq[qid].live)
+
+    def cq_live(self, int qid):
+        """True while completion queue `qid` exists."""
+        return bool(self.d.cq[qid].live)
+
+    def users_of_cq(self, int qid):
+        """Submission queues that post to completion queue `qid`."""
+        return [q for q in range(self.queues + 1) if self.d.sq[q].live and self.d.sq[q].cqid == qid]
+
+    # -- one command at a time
+    def waiting(self, int qid):
+        """Entries between the head and the tail doorbell of a submission queue; 0 when the doorbell holds a bad value."""
+        cdef dsq_t *sq = &self.d.sq[qid]
+        cdef uint32_t tail
+        if not (self.d.enabled and sq.live):
+            return 0
+        tail = nv_load32(sq.db)
+        return (tail + sq.size - sq.head) % sq.size if tail < sq.size else 0
+
+    def fetch(self, int qid):
+        """Take the next 64-byte entry off a submission queue, or None."""
+        cdef dsq_t *sq = &self.d.sq[qid]
+        if not self.waiting(qid):
+            return None
+        raw = (<char *>(sq.base + <uint64_t>sq.head * 64))[:64]
+        sq.head = 0 if sq.head + 1 == sq.size else sq.head + 1
+        sq.stalled = False
+        return raw
+
+    def execute(self, const uint8_t[::1] entry):
+        """Execute one fetched I/O command here. Returns its 15-bit status, or None when Python has to."""
+        cdef uint32_t status = execute_io(&self.d, &entry[0])
+        return None if status == DEFER else status
+
+    def room(self, int sqid):
+        """True when the completion queue of submission queue `sqid` can take an entry."""
+        return cq_room(&self.d, &self.d.cq[self.d.sq[sqid].cqid])
+
+    def complete(self, int sqid, uint16_t cid, uint16_t status, uint32_t dw0=0, uint32_t dw1=0):
+        """Post a completion for a command of `sqid`. Returns False, posting nothing, while the completion queue is full."""
+        cdef dcq_t *cq = &self.d.cq[self.d.sq[sqid].cqid]
+        if not cq.live or not cq_room(&self.d, cq):
+            return False
+        if status:
+            self.d.counts[5] += 1
+        post(cq, self.d.sq[sqid].head, sqid, cid, status & 0x7FFF, dw0 | <uint64_t>dw1 << 32)
+        return True
+
+    def to_host(self, uint64_t prp1, uint64_t prp2, const uint8_t[::1] data):
+        """Copy `data` to the memory that two PRP fields describe. Returns a 15-bit status."""
+        return prp_move(&self.d, prp1, prp2, <uint8_t *>&data[0], data.shape[nvme.SQE_OPC], TO_HOST) if data.shape[nvme.SQE_OPC] else 0
+
+    def from_host(self, uint64_t prp1, uint64_t prp2, uint8_t[::1] data):
+        """Fill `data` from the memory that two PRP fields describe. Returns a 15-bit status."""
+        return prp_move(&self.d, prp1, prp2, &data[0], data.shape[nvme.SQE_OPC], FROM_HOST) if data.shape[nvme.SQE_OPC] else 0
+
+    # -- rounds
+    def poll(self, int budget=256):
+        """Serve the I/O queues once. Returns how many commands completed."""
+        cdef int n
+        with nogil:
+            n = ssd_poll(&self.d, budget)
+        return n
+
+    @property
+    def wants_python(self):
+        """True when an admin command, a deferred one or a bad doorbell waits for Python."""
+        return self.d.attention or admin_waits(&self.d)
+
+    def clear_attention(self):
+        """Forget what asked for Python; whatever still holds asks again."""
+        self.d.attention = False
+
+    def stalled(self):
+        """Queue identifiers whose next command waits for Python."""
+        return [self.d.live[i] for i in range(self.d.live_count) if self.d.sq[self.d.live[i]].stalled]
+
+    def bad_doorbells(self):
+        """[("sq"|"cq", qid, value, exists)] of doorbell writes that no queue can take, each reported once."""
+        cdef uint32_t value
+        cdef int q
+        found = []
+        for q in range(self.queues + 1):
+            value = nv_load32(self.d.sq[q].db)
+            if self.d.sq[q].live:
+                if value >= self.d.sq[q].size and value != self.d.sq[q].bad:
+                    found.append(("sq", q, value, True))
+                self.d.sq[q].bad = value if value >= self.d.sq[q].size else 0xFFFFFFFF
+            elif value != self.idle_seen[q][0]:
+                found.append(("sq", q, value, False))
+            self.idle_seen[q][0] = 0 if self.d.sq[q].live else value
+            value = nv_load32(self.d.cq[q].db)
+            if self.d.cq[q].live:
+                if value >= self.d.cq[q].size and value != self.d.cq[q].bad:
+                    found.append(("cq", q, value, True))
+                self.d.cq[q].bad = value if value >= self.d.cq[q].size else 0xFFFFFFFF
+            elif value != self.idle_seen[q][1]:
+                found.append(("cq", q, value, False))
+            self.idle_seen[q][1] = 0 if self.d.cq[q].live else value
+        return found
+
+    def state(self, int qid):
+        """What the drive believes of queue pair `qid`: a dict of sq_head, sq_tail, cq_head, cq_tail, phase; None without one."""
+        if not 0 <= qid <= self.queues or not (self.d.sq[qid].live or self.d.cq[qid].live):
+            return None
+        cdef dsq_t *sq = &self.d.sq[qid]
+        cdef dcq_t *cq = &self.d.cq[qid]
+        return {"sq_head": sq.head if sq.live else None, "sq_tail": nv_load32(sq.db) if sq.live else None,
+                "cq_head": nv_load32(cq.db) if cq.live else None, "cq_tail": cq.tail if cq.live else None,
+                "phase": cq.phase if cq.live else None}
+
+    @property
+    def counts(self):
+        """Totals since the start: a dict of reads, writes, bytes_read, bytes_written, others, errors."""
+        names = ("reads", "writes", "bytes_read", "bytes_written", "others", "errors")
+        return {name: self.d.counts[i] for i, name in enumerate(names)}
+
+    # -- a thread of its own
+    def run(self, service, uint32_t spins=200):
+        """Serve until stop(): the body of the drive's own thread. `service()` is called, with the GIL, when Python is wanted."""
+        cdef uint32_t idle = 0
+        cdef int n
+        cdef bint wanted
+        with nogil:
+            nv_lower_priority(5)                    # below the kernel that serves the notebook
+            while not self.d.stop:
+                n = 0
+                wanted = False
+                if nv_trylock(&self.d.lock):
+                    n = ssd_poll(&self.d, 256)
+                    wanted = self.d.attention or admin_waits(&self.d)
+                    nv_unlock(&self.d.lock)
+                if wanted or idle & 0xFFF == 0xFFF:  # now and then also for doorbells of queues that don't exist
+                    with gil:
+                        n += service()
+                if n:
+                    idle = 0
+                else:
+                    nv_backoff(idle, spins)
+                    idle = idle + 1 if idle < 0xFFFFF else 0x10000
+
+    @property
+    def inline_mode(self):
+        """True while the host's own loops are to move the drive."""
+        return bool(self.d.inline_mode)
+
+    @inline_mode.setter
+    def inline_mode(self, value):
+        self.d.inline_mode = value
+
+    def stop(self):
+        """Ask run() to return."""
+        self.d.stop = 1
+
+    def restart(self):
+        """Allow run() again after stop()."""
+        self.d.stop = 0

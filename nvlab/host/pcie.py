@@ -1,0 +1,252 @@
+"""Queue pairs over PCIe: rings in DMA memory, doorbells in the BAR."""
+import threading
+import time
+
+import numpy as np
+
+from nvlab._core.rings import CompletionRing, SubmissionRing, fence
+from nvlab.spec import registers
+from nvlab.spec.commands import Command, Completion
+from nvlab.spec.errors import QueueBusy, UsageError
+
+from .request import Request
+
+class _Owned:
+    """What both rings share: one owner at a time."""
+
+    owner = None
+
+    def _free(self):
+        if self.owner is not None:
+            raise QueueBusy(f"{self.name} belongs to {self.owner} just now: stop that first, or create another queue pair "
+                            "with create_io_queue_pair()")
+
+
+class SubmissionQueue(SubmissionRing, _Owned):
+    """A submission queue: post() fills the slot at the tail, ring() tells the controller.
+
+    `entries` is a live (depth, 64) uint8 view of the slots. `tail` is the next slot to fill, `head` how far the
+    controller has fetched as far as its completions told, `rung` the last doorbell value.
+    """
+
+    def __init__(self, qid, depth, bar, dma, dstrd=0):
+        self.buffer = dma.alloc(depth * 64)
+        super().__init__(self.buffer, depth, bar, registers.sq_tail_doorbell(qid, dstrd))
+        self.qid, self.name, self.pair = qid, f"SQ {qid}", None
+        self.outstanding = {}                    # cid -> Request
+        self._next_cid = 0
+
+    @property
+    def entries(self):
+        """The slots, a live (depth, 64) uint8 array."""
+        return self.buffer.view(np.ndarray).reshape(self.depth, 64)
+
+    @property
+    def iova(self):
+        """Bus address of slot 0."""
+        return self.buffer.iova
+
+    def post(self, command, cid=None, held=(), what=""):
+        """Put a command into the slot at the tail; the controller doesn't know yet. Returns the slot.
+
+        The next free command identifier is put in, unless `cid` says which. Raises UsageError when the queue is full or
+        the identifier is outstanding, QueueBusy when another owner has the queue.
+        """
+        return self.post_request(command, cid, held, what)[1]
+
+    def post_request(self, command, cid=None, held=(), what=""):
+        """post(), returning (Request, slot)."""
+        self._free()
+        with self.pair.lock:
+            if not isinstance(command, Command):
+                command = Command(bytearray(bytes(command)))
+            command.cid = cid = self._identifier(cid)
+            slot = self.push(bytes(command))
+            request = self.outstanding[cid] = Request(command, self, held, what)
+            return request, slot
+
+    def _identifier(self, cid):
+        if cid is None:
+            while self._next_cid in self.outstanding:
+                self._next_cid = self._next_cid + 1 & 0x7FFF
+            cid, self._next_cid = self._next_cid, self._next_cid + 1 & 0x7FFF
+        elif cid in self.outstanding:
+            raise UsageError(f"cid {cid} is outstanding on {self.name}: an identifier is free again when its completion "
+                             "has been seen (base 2.0c 3.3.3.1); leave cid out to get a free one")
+        return cid
+
+    def ring(self):
+        """Tell the controller how far the queue has been written (SQyTDBL)."""
+        self._free()
+        fence()                                  # entries first, doorbell second (base 2.0c 3.3.1.1)
+        self.bar.write32(self.doorbell, self.tail)
+        self.rung = self.tail
+
+    def __len__(self):
+        return self.depth
+
+    def __repr__(self):
+        return (f"<{self.name}: {self.depth} entries at {self.iova:#x}, tail {self.tail}, head {self.head}, "
+                f"doorbell SQ{self.qid}TDBL at {self.doorbell:#x} last rung with {self.rung}"
+                f"{f', owned by {self.owner}' if self.owner else ''}>")
+
+
+class CompletionQueue(CompletionRing, _Owned):
+    """A completion queue: poll() takes what is new at the head, ring() gives the slots back.
+
+    `entries` is a live (depth, 16) uint8 view of the slots; `phase` is the Phase Tag that makes the slot at `head` new.
+    """
+
+    def __init__(self, qid, depth, bar, dma, dstrd=0, pump=None):
+        self.buffer = dma.alloc(depth * 16)
+        super().__init__(self.buffer, depth, bar, registers.cq_head_doorbell(qid, dstrd))
+        self.qid, self.name = qid, f"CQ {qid}"
+        self.sqs = {}                            # sqid -> the SubmissionQueues that complete here
+        self.pump = pump or (lambda blocking=False: None)
+
+    @property
+    def entries(self):
+        """The slots, a live (depth, 16) uint8 array."""
+        return self.buffer.view(np.ndarray).reshape(self.depth, 16)
+
+    @property
+    def iova(self):
+        """Bus address of slot 0."""
+        return self.buffer.iova
+
+    def peek(self):
+        """The Completion in the slot at the head, new or old, without taking it."""
+        return Completion(bytes(self.entries[self.head]))
+
+    def poll(self):
+        """Take the completion at the head if its phase says that it is new. Returns a Completion, or None.
+
+        The head moves; the controller learns that by ring(). A drive in mode inline moves here. Raises QueueBusy.
+        """
+        self._free()
+        self.pump()
+        return self.take()
+
+    def take(self):
+        """poll() without moving an inline drive first."""
+        raw = self.pop()
+        if raw is None:
+            return None
+        completion = Completion(raw)
+        sq = self.sqs.get(int(completion.sqid))
+        if sq is not None:
+            if completion.sqhd < sq.depth:
+                sq.head = int(completion.sqhd)
+            request = sq.outstanding.pop(int(completion.cid), None)
+            if request is not None:
+                request.finish(completion)
+        return completion
+
+    def ring(self):
+        """Tell the controller how far the queue has been read (CQyHDBL)."""
+        self._free()
+        self.bar.write32(self.doorbell, self.head)
+        self.rung = self.head
+
+    def __len__(self):
+        return self.depth
+
+    def __repr__(self):
+        return (f"<{self.name}: {self.depth} entries at {self.iova:#x}, head {self.head}, phase {self.phase}, "
+                f"doorbell CQ{self.qid}HDBL at {self.doorbell:#x} last rung with {self.rung}"
+                f"{f', owned by {self.owner}' if self.owner else ''}>")
+
+
+class QueuePair:
+    """A submission queue and its completion queue, with what is outstanding between them.
+
+    `controller` supplies deadlines and says when the device is gone. `owner` is who has the pair: None is Python.
+    """
+
+    def __init__(self, sq, cq, controller):
+        self.sq, self.cq, self.controller = sq, cq, controller
+        self.lock = threading.RLock()
+        sq.pair, cq.sqs[sq.qid] = self, sq
+
+    @property
+    def qid(self):
+        """The submission queue's identifier."""
+        return self.sq.qid
+
+    @property
+    def depth(self):
+        """Entries in the submission queue; one fewer can be outstanding."""
+        return self.sq.depth
+
+    @property
+    def owner(self):
+        """Who has this pair: None is Python, otherwise a word such as "perf"."""
+        return self.sq.owner
+
+    def take(self, owner):
+        """Give the pair to `owner`; Python's use of it is a QueueBusy until release(). Raises QueueBusy, UsageError."""
+        with self.lock:
+            self.sq._free()
+            self.cq._free()
+            if self.sq.outstanding:
+                raise QueueBusy(f"queue pair {self.qid} has {len(self.sq.outstanding)} commands outstanding: wait for them first")
+            if len(self.cq.sqs) > 1:
+                raise QueueBusy(f"CQ {self.cq.qid} serves {len(self.cq.sqs)} submission queues; an owner needs one for itself")
+            self.sq.owner = self.cq.owner = owner
+
+    def release(self):
+        """Give the pair back to Python."""
+        self.sq.owner = self.cq.owner = None
+
+    def submit(self, command, held=(), what=""):
+        """Post a command and ring. Returns its Request at once. Waits for a slot while the queue is full."""
+        self.sq._free()
+        if not self.sq.space:
+            self.wait_until(lambda: self.sq.space, self.controller.timeout, "a free slot")
+        with self.lock:
+            request, _ = self.sq.post_request(command, None, held, what)
+            self.sq.ring()
+        return request
+
+    def execute(self, command, held=(), what="", timeout=None):
+        """Submit a command and wait. Returns its Completion; raises NvmeStatusError when it failed."""
+        return self.submit(command, held, what).wait(timeout)
+
+    def poll(self):
+        """Take all new completions and ring once. Returns them."""
+        self.cq._free()
+        with self.lock:
+            self.cq.pump()
+            return self._drain()
+
+    def _drain(self):
+        found = []
+        while (completion := self.cq.take()) is not None:
+            found.append(completion)
+            if len(found) >= self.cq.depth:      # a lap: give the slots back before the next
+                break
+        if found:
+            self.cq.ring()
+        return found
+
+    def wait(self, request, timeout=None):
+        """Block until `request` is done. Raises ControllerTimeout, ControllerGone or QueueBusy."""
+        what = request.what or f"{request.command!r} on {self.sq.name}"
+        self.wait_until(lambda: request.done, timeout or self.controller.timeout, what)
+
+    def wait_until(self, condition, timeout, what):
+        """Poll until `condition()` holds; other completions are delivered meanwhile."""
+        deadline = time.monotonic() + timeout
+        while not condition():
+            self.cq._free()
+            with self.lock:
+                self.cq.pump(blocking=True)
+                found = self._drain()
+            if not found and not condition():
+                if not self.cq.wait(min(self.controller.function.poll_slice, max(0.0, deadline - time.monotonic()))):
+                    self.controller.check_alive(what)
+                    if time.monotonic() >= deadline:
+                        raise self.controller.timed_out(what, timeout)
+
+    def __repr__(self):
+        return f"<queue pair {self.qid}: {self.sq!r}, {self.cq!r}, {len(self.sq.outstanding)} outstanding>"

@@ -1,0 +1,274 @@
+"""A drive on PCIe: fetch, execute, complete; by hand, inside the host's poll, or in a thread of its own."""
+import collections
+import threading
+import weakref
+
+from nvlab._core.ssd import DataPath
+from nvlab.spec import status
+from nvlab.spec.commands import Command
+from nvlab.spec.errors import ControllerTimeout, UsageError
+
+from .admin import Failed, Later
+from .controller import Controller
+
+MODES = ("manual", "inline", "thread")
+
+
+class InFlight:
+    """A command inside the drive: fetched, then executed, then completed."""
+
+    def __init__(self, sqid, raw, admin):
+        self.sqid, self.raw = sqid, raw
+        self.command = Command.decode(raw, admin=admin)
+        self.state, self.status, self.dw0 = "fetched", None, 0
+
+    def __repr__(self):
+        result = "" if self.status is None else f", status {status.lookup(self.status >> 8 & 7, self.status & 0xFF).title}"
+        return f"<{self.state} from SQ {self.sqid}: {self.command!r}{result}>"
+
+
+class Ssd:
+    """An NVMe drive whose BAR is `memory` and which reaches host memory through `iova_map`.
+
+    `mode` says who moves it: "manual" (only step()), "inline" (the host's own poll), "thread" (an OS thread without the
+    GIL). It can be changed at any time.
+    """
+
+    def __init__(self, subsystem, memory, iova_map, *, mode="inline", queues=64, entries=1024, mdts=7, dstrd=0, timeout=0.5):
+        self.subsystem = subsystem
+        self.datapath = DataPath(memory, iova_map, queues, dstrd)
+        self.controller = Controller(subsystem, self.datapath, queues=queues, entries=entries, mdts=mdts, timeout=timeout)
+        self.controller.abort_event = self._abort_event
+        for nsid, space in subsystem.namespaces.items():
+            self.datapath.set_namespace(nsid, space.bdev.blocks, space.bdev.block_size, space.bdev.memory)
+        self.inside = collections.deque()        # commands fetched and not yet completed
+        self._turn = 0                           # round robin among submission queues
+        self._thread, self._mode = None, "manual"
+        self.mode = mode
+
+    # -- who moves it
+
+    @property
+    def mode(self):
+        """"manual", "inline" or "thread"."""
+        return self._mode
+
+    @mode.setter
+    def mode(self, mode):
+        if mode not in MODES:
+            raise UsageError(f"mode={mode!r}: a drive moves in one of the modes {', '.join(MODES)}")
+        if mode == self._mode:
+            return
+        self._stop_thread()
+        self._mode = mode
+        self.datapath.inline_mode = mode == "inline"
+        if mode == "thread":
+            self._start_thread()
+
+    def _start_thread(self):
+        """The drive's own thread holds the data path, but not the drive, so that a forgotten drive can be collected."""
+        this, path = weakref.ref(self), self.datapath
+
+        def service():
+            drive = this()
+            return drive.service() if drive is not None else path.stop() or 0
+
+        path.restart()
+        self._thread = threading.Thread(target=path.run, args=(service,), name="nvlab-ssd", daemon=True)
+        self._finalizer = weakref.finalize(self, path.stop)
+        self._thread.start()
+
+    def _stop_thread(self):
+        if self._thread is not None:
+            self.datapath.stop()
+            if self._thread is not threading.current_thread():
+                self._thread.join(5)
+            self._thread = None
+
+    def close(self):
+        """Stop the thread and drop the queues; closing twice is harmless."""
+        self._mode = "manual"
+        self._stop_thread()
+        with self:
+            self.controller.reset()
+            self.inside.clear()
+
+    def __enter__(self):
+        """Hold the drive still: no one else moves it inside this block."""
+        if not self.datapath.acquire(10.0):
+            raise ControllerTimeout("the embedded drive has been busy for 10 s; another thread holds it still")
+        return self
+
+    def __exit__(self, *exc):
+        self.datapath.release()
+
+    # -- registers, as the BAR traps them
+
+    def read_register(self, offset, width):
+        """A host's read of `width` bytes below 1000h."""
+        return self.controller.read(offset, width)
+
+    def write_register(self, offset, value, width):
+        """A host's write of `width` bytes below 1000h."""
+        with self:
+            self.controller.write(offset, value, width)
+            if not self.controller.csts.RDY:
+                self.inside.clear()
+
+    # -- by hand
+
+    def step(self):
+        """Do the next thing as a whole: one command fetched, executed and completed. Returns it, or None when idle.
+
+        A command that was begun with fetch() or execute() is finished first.
+        """
+        with self:
+            return self._step()
+
+    def fetch(self):
+        """Take the next entry off a submission queue: admin first, then I/O queues in turn. Returns it, or None."""
+        with self:
+            return self._fetch()
+
+    def execute(self):
+        """Execute the oldest fetched command. Returns it, with its status, or None."""
+        with self:
+            return self._execute()
+
+    def complete(self):
+        """Post the completion of the oldest executed command. Returns it; None when there is none or its CQ is full."""
+        with self:
+            return self._complete()
+
+    def _step(self):
+        if not self.inside and self._fetch() is None:
+            return self._report_event()
+        held = self.inside[0]
+        if held.state == "fetched":
+            self._execute()
+        if held.state == "executed" and self._complete() is None:
+            return None
+        return held
+
+    def _fetch(self):
+        self.controller.note_doorbells()
+        path = self.datapath
+        order = [0] + [(self._turn + i) % path.queues + 1 for i in range(path.queues)]
+        for sqid in order:
+            if path.waiting(sqid) and path.room(sqid):
+                held = InFlight(sqid, path.fetch(sqid), sqid == 0)
+                self.inside.append(held)
+                if sqid:
+                    self._turn = sqid
+                return held
+        return None
+
+    def _execute(self):
+        held = next((h for h in self.inside if h.state == "fetched"), None)
+        if held is not None:
+            held.state, held.status = "executed", self._run(held)
+            if held.status is Later:             # completes when there is an event to report
+                held.state, held.status = "waiting", None
+                self.inside.remove(held)
+        return held
+
+    def _complete(self):
+        held = next((h for h in self.inside if h.state == "executed"), None)
+        if held is None or not self.datapath.complete(held.sqid, int(held.command.cid), held.status, held.dw0):
+            return None
+        self.inside.remove(held)
+        held.state = "completed"
+        return held
+
+    def _run(self, held):
+        """Execute a fetched command. Returns its 15-bit status, or Later; sets held.dw0."""
+        command = held.command
+        try:
+            if held.sqid == 0:
+                result = self.controller.admin.execute(command)
+            else:
+                code = self.datapath.execute(held.raw)
+                if code is not None:
+                    return self._note_error(held, code) if code else 0
+                result = self.controller.nvm.execute(command)
+        except Failed as failed:
+            return self._note_error(held, failed.field, failed.location)
+        if result is Later:
+            return Later
+        held.dw0 = result
+        return 0
+
+    def _note_error(self, held, code, location=0xFFFF):
+        """Put an error that has more to say into the error log. Returns the status, with its More bit set (base 2.0c 4.2.3)."""
+        code |= 1 << 13
+        command = held.command
+        lba = int(command.cdw10) | int(command.cdw11) << 32 if held.sqid else 0
+        self.controller.errors.add(held.sqid, int(command.cid), code, location, lba, int(command.nsid))
+        return code
+
+    # -- events
+
+    def _report_event(self):
+        """Complete an Asynchronous Event Request if there is news for it. Returns what was completed, or None."""
+        self.controller.note_doorbells()
+        found = self.controller.events.take() if self.datapath.room(0) else None
+        if found is None:
+            return None
+        cid, dw0 = found
+        self.datapath.complete(0, cid, 0, dw0)
+        return f"<asynchronous event {dw0:#x} reported with cid {cid}>"
+
+    def _abort_event(self, cid):
+        what = status.COMMAND_ABORT_REQUESTED
+        self.datapath.complete(0, cid, what.sc | what.sct << 8)
+
+    # -- in rounds
+
+    def pump(self, blocking=False):
+        """Move as far as one poll does: inline mode. Returns how many commands completed.
+
+        While another thread moves the drive, a poll returns 0 at once; a `blocking` call waits up to 10 ms for its turn.
+        """
+        if not (self.datapath.acquire(0.01) if blocking else self.datapath.try_acquire()):
+            return 0
+        try:
+            return self.datapath.poll() + self._serve()
+        finally:
+            self.datapath.release()
+
+    def service(self):
+        """What needs Python: called by the drive's thread with the GIL. Returns how many commands completed."""
+        with self:
+            return self._serve()
+
+    def _serve(self):
+        """Admin commands, deferred I/O commands, and events; the lock is held."""
+        path, done = self.datapath, 0
+        path.clear_attention()
+        while path.waiting(0) and path.room(0) and done < 64:
+            self._step_one(0)
+            done += 1
+        for sqid in path.stalled():
+            if path.room(sqid):
+                self._step_one(sqid)
+                done += 1
+        while self._report_event() is not None:
+            done += 1
+        return done
+
+    def _step_one(self, sqid):
+        held = InFlight(sqid, self.datapath.fetch(sqid), sqid == 0)
+        code = self._run(held)
+        if code is not Later:
+            self.datapath.complete(sqid, int(held.command.cid), code, held.dw0)
+
+    # -- looking in
+
+    def queue_state(self, qid):
+        """What the drive believes of queue pair `qid`: sq_head, sq_tail, cq_head, cq_tail, phase; None when it has none."""
+        return self.datapath.state(qid)
+
+    def __repr__(self):
+        live = [q for q in range(self.datapath.queues + 1) if self.datapath.sq_live(q)]
+        return (f"<embedded SSD {self.subsystem.serial!r}, mode {self.mode}, {len(self.subsystem.namespaces)} namespaces, "
+                f"submission queues {live}, {len(self.inside)} commands inside>")
