@@ -58,6 +58,8 @@ def _bind(signature, name, args, kwargs):
             near = difflib.get_close_matches(keyword, signature.parameters, n=1)
             hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(signature.parameters)}"
             raise UsageError(f"cmd.{name} has no field {keyword!r}; {hint}")
+    if not args:
+        return kwargs
     try:
         return signature.bind(*args, **kwargs).arguments
     except TypeError as error:
