@@ -14,143 +14,7 @@ from nvlab._core.atomics cimport (nv_backoff, nv_load32, nv_lower_priority, nv_n
 from nvlab._core.memory cimport IovaMap, iova_translate
 from nvlab.spec.errors import UsageError
 
-cdef enum copy_op:
-    TO_HOST
-    FROM_HOST
-    COMPARE
-
-cdef enum:
-    DNR = 1 << 14                  # Do Not Retry, in the 15-bit status (phase aside)
-    DOORBELLS = 0x1000             # NVMe over PCIe 1.0, 3.1.2
-
-
-# ---------------------------------------------------------------- data transfer
-
-cdef inline uint32_t move(ssd_t *d, uint64_t iova, uint8_t *local, uint64_t n, copy_op op) noexcept nogil:
-    """One contiguous piece between the host's memory and ours (local NULL: a null bdev, all zeroes). Returns a status."""
-    cdef uint8_t *host = iova_translate(d.iova, iova, n)
-    cdef uint64_t i
-    if host == NULL:
-        return nvme.SC_DATA_TRANSFER_ERROR
-    if op == TO_HOST:
-        if local != NULL:
-            memcpy(host, local, n)
-        else:
-            memset(host, 0, n)
-    elif op == FROM_HOST:
-        if local != NULL:
-            memcpy(local, host, n)
-    elif local != NULL:
-        if memcmp(local, host, n):
-            return nvme.SC_COMPARE_FAILURE
-    else:
-        for i in range(n):
-            if host[i]:
-                return nvme.SC_COMPARE_FAILURE
-    return 0
-
-
-cdef uint32_t prp_move(ssd_t *d, uint64_t prp1, uint64_t prp2, uint8_t *local, uint64_t length, copy_op op) noexcept nogil:
-    """Move `length` bytes along PRP1, PRP2 and PRP lists (base 2.0c 4.1.1). Returns a status."""
-    cdef uint64_t page = d.page, mask = page - 1, n, entry, where
-    cdef uint32_t status
-    cdef uint8_t *slot
-    if prp1 & 3:
-        return nvme.SC_INVALID_PRP_OFFSET | DNR
-    n = page - (prp1 & mask)
-    if n > length:
-        n = length
-    status = move(d, prp1, local, n, op)
-    if status or n == length:
-        return status
-    length -= n
-    if local != NULL:
-        local += n
-    if length <= page:                              # PRP2 is the second page itself
-        if prp2 & mask:
-            return nvme.SC_INVALID_PRP_OFFSET | DNR
-        return move(d, prp2, local, length, op)
-    if prp2 & 7:                                    # PRP2 points to a list of qwords
-        return nvme.SC_INVALID_PRP_OFFSET | DNR
-    where = prp2
-    while length:
-        slot = iova_translate(d.iova, where, 8)
-        if slot == NULL:
-            return nvme.SC_DATA_TRANSFER_ERROR
-        entry = (<uint64_t *>slot)[0]
-        if entry & mask:                            # list entries, and pointers to the next list, have offset 0
-            return nvme.SC_INVALID_PRP_OFFSET | DNR
-        if (where & mask) == page - 8 and length > page:
-            where = entry                           # the last entry of a list page points on while more than a page remains
-            continue
-        n = page if length > page else length
-        status = move(d, entry, local, n, op)
-        if status:
-            return status
-        length -= n
-        where += 8
-        if local != NULL:
-            local += n
-    return 0
-
-
-# ---------------------------------------------------------------- commands
-
-cdef inline uint32_t transfer(ssd_t *d, const uint8_t *e, copy_op op) noexcept nogil:
-    """Read, Write or Compare the blocks that entry `e` names. Returns a status."""
-    cdef uint32_t nsid = (<uint32_t *>(e + nvme.SQE_NSID))[0]
-    cdef uint64_t slba = (<uint64_t *>(e + nvme.RW_SLBA))[0]
-    cdef uint64_t blocks = <uint64_t>(<uint16_t *>(e + nvme.RW_NLB))[0] + 1
-    cdef dns_t *ns = &d.ns[nsid]
-    cdef uint64_t length = blocks << ns.shift
-    cdef uint8_t *local
-    if slba >= ns.blocks or blocks > ns.blocks - slba:
-        return nvme.SC_LBA_OUT_OF_RANGE | DNR
-    if length > d.max_transfer:
-        return nvme.SC_INVALID_FIELD_IN_COMMAND | DNR
-    local = ns.data + (slba << ns.shift) if ns.data != NULL else NULL
-    if op == FROM_HOST:
-        d.counts[1] += 1
-        d.counts[3] += length
-    else:
-        d.counts[0] += 1
-        d.counts[2] += length
-    return prp_move(d, (<uint64_t *>(e + nvme.SQE_PRP1))[0], (<uint64_t *>(e + nvme.SQE_PRP2))[0], local, length, op)
-
-
-cdef uint32_t write_zeroes(ssd_t *d, const uint8_t *e) noexcept nogil:
-    cdef dns_t *ns = &d.ns[(<uint32_t *>(e + nvme.SQE_NSID))[0]]
-    cdef uint64_t slba = (<uint64_t *>(e + nvme.RW_SLBA))[0]
-    cdef uint64_t blocks = <uint64_t>(<uint16_t *>(e + nvme.RW_NLB))[0] + 1
-    if slba >= ns.blocks or blocks > ns.blocks - slba:
-        return nvme.SC_LBA_OUT_OF_RANGE | DNR
-    if ns.data != NULL:
-        memset(ns.data + (slba << ns.shift), 0, blocks << ns.shift)
-    d.counts[4] += 1
-    return 0
-
-
-cdef inline uint32_t execute_io(ssd_t *d, const uint8_t *e) noexcept nogil:
-    """Execute one I/O command. Returns its status (15 bits, without the phase), or DEFER when Python has to."""
-    cdef uint8_t opcode = e[nvme.SQE_OPC]
-    cdef uint32_t nsid = (<uint32_t *>(e + nvme.SQE_NSID))[0]
-    if e[nvme.SQE_FUSE] & 0xC3:                                 # FUSE, PSDT: neither fused commands nor SGLs here
-        return nvme.SC_INVALID_FIELD_IN_COMMAND | DNR
-    if nsid == 0 or nsid > MAX_NAMESPACES or not d.ns[nsid].exists:
-        if opcode != nvme.NVM_FLUSH or nsid != <uint32_t>0xFFFFFFFFu:
-            return DEFER                            # a bad nsid, or a command that takes another
-    if opcode == nvme.NVM_READ:
-        return transfer(d, e, TO_HOST)
-    if opcode == nvme.NVM_WRITE:
-        return transfer(d, e, FROM_HOST)
-    if opcode == nvme.NVM_FLUSH:
-        d.counts[4] += 1
-        return 0
-    if opcode == nvme.NVM_WRITE_ZEROES:
-        return write_zeroes(d, e)
-    if opcode == nvme.NVM_COMPARE:
-        return transfer(d, e, COMPARE)
-    return DEFER
+include "ssd_nvm.pxi"
 
 
 # ---------------------------------------------------------------- rings
@@ -254,8 +118,8 @@ cdef class DataPath:
         if not 0 < queues < MAX_QUEUES:
             raise UsageError(f"{queues} I/O queue pairs: this drive can have 1 to {MAX_QUEUES - 1}")
         self.stride = 4 << dstrd
-        if view.shape[nvme.SQE_OPC] < DOORBELLS + 2 * (queues + 1) * self.stride:
-            raise UsageError(f"a BAR of {view.shape[nvme.SQE_OPC]} bytes is too small for {queues} queue pairs")
+        if view.shape[0] < DOORBELLS + 2 * (queues + 1) * self.stride:
+            raise UsageError(f"a BAR of {view.shape[0]} bytes is too small for {queues} queue pairs")
         self.memory, self.map, self.queues, self.held = memory, map, queues, [None] * MAX_QUEUES
         self.d.iova = &map.table
         cdef int q
@@ -308,8 +172,8 @@ cdef class DataPath:
         ns.data = NULL
         if memory is not None:
             view = memory
-            if <uint64_t>view.shape[nvme.SQE_OPC] < blocks * block_size:
-                raise UsageError(f"namespace {nsid}: {view.shape[nvme.SQE_OPC]} bytes can't hold {blocks} blocks of {block_size}")
+            if <uint64_t>view.shape[0] < blocks * block_size:
+                raise UsageError(f"namespace {nsid}: {view.shape[0]} bytes can't hold {blocks} blocks of {block_size}")
             ns.data = &view[0]
         ns.blocks, ns.shift, ns.exists = blocks, block_size.bit_length() - 1, True
         self.held[nsid] = memory
@@ -406,11 +270,11 @@ cdef class DataPath:
 
     def to_host(self, uint64_t prp1, uint64_t prp2, const uint8_t[::1] data):
         """Copy `data` to the memory that two PRP fields describe. Returns a 15-bit status."""
-        return prp_move(&self.d, prp1, prp2, <uint8_t *>&data[0], data.shape[nvme.SQE_OPC], TO_HOST) if data.shape[nvme.SQE_OPC] else 0
+        return prp_move(&self.d, prp1, prp2, <uint8_t *>&data[0], data.shape[0], TO_HOST) if data.shape[0] else 0
 
     def from_host(self, uint64_t prp1, uint64_t prp2, uint8_t[::1] data):
         """Fill `data` from the memory that two PRP fields describe. Returns a 15-bit status."""
-        return prp_move(&self.d, prp1, prp2, &data[0], data.shape[nvme.SQE_OPC], FROM_HOST) if data.shape[nvme.SQE_OPC] else 0
+        return prp_move(&self.d, prp1, prp2, &data[0], data.shape[0], FROM_HOST) if data.shape[0] else 0
 
     # -- rounds
     def poll(self, int budget=256):
