@@ -22,8 +22,8 @@ class LivePlot(anywidget.AnyWidget):
     """IOPS, MiB/s and latency of a `Perf` against time, `rate` points a second (at most 20), the last minute of it.
 
     Each point is the mean over the time since the point before. Everything is pushed from a thread of its own and
-    nothing is asked of the browser, so the curve moves while a cell blocks. Percentiles are shown where `perf` keeps
-    a histogram. `close()` ends the following; perf itself is not stopped by it.
+    nothing is asked of the browser, so the curve moves while a cell blocks. `close()` ends the following; perf itself
+    is not stopped by it.
     """
 
     _esm = assets.text("decode.js", "liveplot.js")
@@ -59,25 +59,22 @@ class LivePlot(anywidget.AnyWidget):
                 self._tell({"state": "failed", "title": self._title, "text": f"{type(error).__name__}: {error}"})
                 self._ran = False
                 return
-            self._tell({"state": "running" if running else "finished", "title": self._title, "total": self._before[1],
-                        "seconds": self._before[0], "errors": self._before[5]}, self._points.T.tobytes())
+            seen = self._before
+            self._tell({"state": "running" if running else "finished", "title": self._title, "total": seen.ios,
+                        "seconds": seen.seconds, "errors": seen.errors}, self._points.T.tobytes())
             self._ran = running
 
     def _take(self, snap):
-        now = (float(snap.seconds), int(snap.ios), int(snap.bytes), float(snap.lat_avg_us or 0), snap.hist,
-               int(snap.errors))
-        before = self._before
-        if before is None or now[1] < before[1] or now[0] < before[0]:    # a new run, or the end of the warm-up
-            self._before, self._points = now, self._points[:0]
+        if self._before is None or snap.ios < self._before.ios or snap.seconds < self._before.seconds:
+            self._before, self._points = snap, self._points[:0]      # a new run, or the end of the warm-up
             return
-        span, ios = now[0] - before[0], now[1] - before[1]
-        if span < 0.02:
+        part = snap.since(self._before)
+        if part.seconds < 0.02:
             return
-        latency = (now[3] * now[1] - before[3] * before[1]) / ios if ios else np.nan
-        p50, p99 = quantiles(snap.hist, before[4], (50, 99))
-        point = (now[0], ios / span, (now[2] - before[2]) / span / 2**20, max(latency, 0), p50, p99)
-        self._points = np.vstack([self._points[1 - WINDOW:], np.array([point], np.float32)])
-        self._before = now
+        latency = (part.lat_avg_us, part.percentile_us(50), part.percentile_us(99)) if part.ios else (np.nan,) * 3
+        point = np.array([(snap.seconds, part.iops, part.mibps, *latency)], np.float32)
+        self._points = np.vstack([self._points[1 - WINDOW:], point])
+        self._before = snap
 
     def _tell(self, now, window=None):
         if now == self._now and window is None:
@@ -106,7 +103,7 @@ class LivePlot(anywidget.AnyWidget):
             points, now = self._points, self._before
         if not len(points):
             return f"{self._title}: no I/O yet"
-        lines = [f"{self._title}: {now[0]:.1f} s, {now[1]:,} I/Os, {now[5]} errors"]
+        lines = [f"{self._title}: {now.seconds:.1f} s, {now.ios:,} I/Os, {now.errors} errors"]
         for name, unit in (("iops", "IOPS"), ("mibps", "MiB/s"), ("avg", "µs average"), ("p99", "µs p99")):
             values = points[:, COLUMNS.index(name)]
             if not np.isnan(values).all():
@@ -119,7 +116,7 @@ class LivePlot(anywidget.AnyWidget):
         bundle = super()._repr_mimebundle_(**kwargs)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
         with self._lock:
-            points, seconds = self._points, self._before[0] if self._before else 0.0
+            points, seconds = self._points, self._before.seconds if self._before else 0.0
         series = [("throughput", "IOPS", points[:, 1].tolist()), ("throughput", "MiB/s", points[:, 2].tolist()),
                   ("latency", "µs", np.nan_to_num(points[:, 3]).tolist())]
         return {**data, "text/plain": repr(self), "image/svg+xml": static.curve_svg(self._title, series, seconds)}, metadata
@@ -133,7 +130,7 @@ class LivePlot(anywidget.AnyWidget):
 
 def describe(perf) -> str:
     """What a `Perf` does, in a few words: "read, 512 B, queue depth 128"."""
-    parts = [getattr(perf, "workload", None), (size := getattr(perf, "io_size", None)) and f"{size} B",
+    parts = [getattr(perf, "workload", None), (size := getattr(perf, "io_size", None)) and (f"{size // 1024} KiB" if size % 1024 == 0 else f"{size} B"),
              (depth := getattr(perf, "depth", None)) and f"queue depth {depth}"]
     return ", ".join(str(p) for p in parts if p) or "perf"
 
@@ -145,14 +142,6 @@ def spark(values, width=40) -> str:
         values = np.array([part.mean() for part in np.array_split(values, width)])
     top = values.max() or 1
     return "".join(SPARKS[min(7, int(v / top * 7.999))] for v in values)
-
-
-def quantiles(hist, before, wanted):
-    """Latencies in µs that each wanted percentage of the I/Os since `before` did not exceed; NaN where unknown."""
-    if hist is None:
-        return tuple(np.nan for _ in wanted)
-    part = hist - before if before is not None else hist
-    return tuple(part.percentile(percent) / 1000 if part.total else np.nan for percent in wanted)
 
 
 def _figure_json() -> str:

@@ -160,11 +160,12 @@ class NvlView {
     const kind = s.qid === 0 ? "Admin queue pair" : "I/O queue pair";
     nvlSay(this.title, `${kind} ${s.qid}`);
     nvlSay(this.mode, [s.title, s.mode && `drive in ${s.mode} mode`].filter(Boolean).join(" · "));
-    nvlSay(this.calm, s.busy ? `${s.busy} owns this queue pair just now and moves it at full speed. The rings rest until it gives the pair back.` : "");
-    this.calm.parentElement.classList.toggle("nvl-isbusy", !!s.busy);
+    nvlSay(this.calm, s.busy ? `${s.busy} owns this queue pair just now and moves it at full speed. The rings rest until it gives the pair back.`
+      : s.retired ? "The controller no longer knows this queue pair: it was deleted, or a reset swept it away. This is how it was left." : "");
+    this.calm.parentElement.classList.toggle("nvl-isbusy", !!(s.busy || s.retired));
     for (const { act, button, label, why } of this.buttons) {
       button.style.display = act === "step" && !s.can_step ? "none" : "";
-      button.disabled = !!s.busy;
+      button.disabled = !!(s.busy || s.retired);
       const words = s.sq ? why(s) : label;
       nvlSet(button, "title", words);
       nvlSet(button, "aria-label", `${label}: ${words}`);

@@ -1,5 +1,6 @@
 """RingView: both rings of a queue pair, alive in the notebook, with the doorbells to press."""
 
+import contextlib
 import threading
 import time
 
@@ -35,7 +36,7 @@ class RingView(anywidget.AnyWidget):
     _seq = traitlets.Int(0).tag(sync=True)
 
     def __init__(self, qp, ssd=None, title=None, **kwargs):
-        ctrl = getattr(qp, "ctrl", None) or getattr(qp, "controller", None)
+        ctrl = getattr(qp, "controller", None)
         self._qp, self._ssd = qp, ssd if ssd is not None else getattr(ctrl, "ssd", None)
         self._title = title or getattr(ctrl, "address", None) or ""
         self._lock, self._last, self._views, self._count = threading.RLock(), None, {}, 0
@@ -71,7 +72,7 @@ class RingView(anywidget.AnyWidget):
 
     def _describe(self, rings):
         mode = getattr(self._ssd, "mode", None)
-        state = {"qid": rings.qid, "title": str(self._title), "busy": rings.busy, "mode": mode and str(mode),
+        state = {"qid": rings.qid, "title": str(self._title), "busy": rings.busy, "retired": rings.retired, "mode": mode and str(mode),
                  "can_step": hasattr(self._ssd, "step"), "sq": None, "cq": None}
         seen = rings if rings.sq is not None else self._last
         for key in ("sq", "cq"):
@@ -109,7 +110,9 @@ class RingView(anywidget.AnyWidget):
     def act(self, what):
         """Do what a button does: "ring", "step", "poll" or "ring_cq". Errors are shown in the widget."""
         try:
-            self._say("info", self._acts[what]())
+            with getattr(self._qp, "lock", contextlib.nullcontext()):
+                told = self._acts[what]()
+            self._say("info", told)
         except QueueBusy as error:
             self._say("busy", str(error))
         except Exception as error:                     # printed or raised here, nobody would see it
@@ -136,10 +139,13 @@ class RingView(anywidget.AnyWidget):
         if not hasattr(self._ssd, "step"):
             return "This drive moves by itself; only the embedded one can be stepped."
         before = self._ssd.queue_state(self._qp.qid)
-        self._ssd.step()
+        moved = self._ssd.step()
         after = self._ssd.queue_state(self._qp.qid)
+        if before is None or after is None:
+            return f"The drive has no queue pair {self._qp.qid}: is the controller enabled?"
         if before == after:
-            return f"The drive had nothing to do in queue pair {self._qp.qid}: its head has reached its tail."
+            return (f"The drive did something outside of queue pair {self._qp.qid}: {moved}" if moved else
+                    f"The drive had nothing to do: its head of SQ{self._qp.qid} has reached its tail.")
         return (f"The drive moved: its SQ head {before['sq_head']} → {after['sq_head']}, "
                 f"its CQ tail {before['cq_tail']} → {after['cq_tail']}.")
 

@@ -17,8 +17,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nvlab.spec.errors import QueueBusy
-
 __all__ = ["LIVES", "MARKS", "Ring", "Rings", "ring_text", "snapshot"]
 
 LIVES = ("free", "posted", "rung", "fetched", "polled", "done")
@@ -80,12 +78,16 @@ class Ring:
 
 @dataclass(frozen=True)
 class Rings:
-    """Both queues of a pair. `busy` names the owner while a loop has the pair; the rings are then None."""
+    """Both queues of a pair. `busy` names the owner while a loop has the pair; the rings are then None.
+
+    `retired` is true once the controller no longer knows the pair: it was deleted, or a reset swept it away.
+    """
 
     qid: int
     sq: Ring | None
     cq: Ring | None
     busy: str | None = None
+    retired: bool = False
 
     def __str__(self) -> str:
         return rings_text(self)
@@ -93,10 +95,11 @@ class Rings:
 
 def snapshot(qp, ssd=None) -> Rings:
     """One look at a queue pair: a `Rings`. With `ssd` (an embedded drive) its side is told too."""
-    try:
-        return Rings(qp.qid, _look_sq(qp.sq, _believes(ssd, qp.sq.qid)), _look_cq(qp.cq, _believes(ssd, qp.cq.qid)))
-    except QueueBusy:
-        return Rings(qp.qid, None, None, str(getattr(qp, "owner", None) or "another owner"))
+    if qp.owner is not None:
+        return Rings(qp.qid, None, None, str(qp.owner))
+    retired = _retired(qp)
+    told = None if retired or not hasattr(ssd, "queue_state") else ssd.queue_state(qp.qid)
+    return Rings(qp.qid, _look_sq(qp.sq, told), _look_cq(qp.cq, told), retired=retired)
 
 
 def ring_text(qp, ssd=None, width: int = 16, ascii: bool = False) -> str:
@@ -112,11 +115,13 @@ def rings_text(rings: Rings, width: int = 16, ascii: bool = False) -> str:
     """The same from a `Rings` taken earlier."""
     if rings.busy:
         return f"queue pair {rings.qid} belongs to {rings.busy} just now; its rings move too fast to draw"
-    return "\n".join([*_ring_lines(rings.sq, width, ascii), "", *_ring_lines(rings.cq, width, ascii)])
+    head = [f"queue pair {rings.qid} is no longer part of the controller; this is how it was left"] if rings.retired else []
+    return "\n".join([*head, *_ring_lines(rings.sq, width, ascii), "", *_ring_lines(rings.cq, width, ascii)])
 
 
-def _believes(ssd, qid):
-    return ssd.queue_state(qid) if hasattr(ssd, "queue_state") else None
+def _retired(qp):
+    ctrl = getattr(qp, "controller", None)
+    return ctrl is not None and (ctrl.admin if qp.qid == 0 else ctrl.io.get(qp.qid)) is not qp
 
 
 def _look_sq(sq, told):

@@ -6,6 +6,8 @@ import types
 
 import numpy as np
 
+from nvlab._core.histogram import Histogram, bucket_of
+from nvlab.host.perf import PerfSnapshot
 from nvlab.spec.errors import QueueBusy
 
 
@@ -56,21 +58,11 @@ class FakeCompletionQueue:
 class FakeQueuePair:
     def __init__(self, depth=32, qid=0):
         self.qid, self.depth, self.owner = qid, depth, None
-        self._sq, self._cq = FakeSubmissionQueue(self, qid, depth), FakeCompletionQueue(self, qid, depth)
+        self.sq, self.cq = FakeSubmissionQueue(self, qid, depth), FakeCompletionQueue(self, qid, depth)
 
     def check(self):
         if self.owner:
             raise QueueBusy(f"queue pair {self.qid} belongs to {self.owner}")
-
-    @property
-    def sq(self):
-        self.check()
-        return self._sq
-
-    @property
-    def cq(self):
-        self.check()
-        return self._cq
 
 
 class FakeSsd:
@@ -82,7 +74,7 @@ class FakeSsd:
         self.pair, self.sq_head, self.cq_tail, self.phase = pair, 0, 0, 1
 
     def step(self):
-        sq, cq = self.pair._sq, self.pair._cq
+        sq, cq = self.pair.sq, self.pair.cq
         if self.sq_head == sq.rung:
             return False
         cid = bytes(sq.entries[self.sq_head, 2:4])
@@ -98,8 +90,8 @@ class FakeSsd:
     def queue_state(self, qid):
         if qid != self.pair.qid:
             return None
-        return {"sq_head": self.sq_head, "sq_tail": self.pair._sq.rung, "cq_tail": self.cq_tail,
-                "cq_head": self.pair._cq.rung, "phase": self.phase}
+        return {"sq_head": self.sq_head, "sq_tail": self.pair.sq.rung, "cq_tail": self.cq_tail,
+                "cq_head": self.pair.cq.rung, "phase": self.phase}
 
 
 def identify(cid=0, cns=1):
@@ -131,7 +123,11 @@ class FakePerf:
     def snapshot(self):
         t = (self.ended or time.monotonic()) - (self.began or time.monotonic())
         ios = int(3e6 * t + 2e5 * np.sin(2 * t) + 2e3 * np.sin(31 * t))
-        return types.SimpleNamespace(
-            seconds=t, ios=ios, bytes=ios * 512, errors=0, iops=ios / t if t else 0.0,
-            mibps=ios * 512 / t / 2**20 if t else 0.0, lat_avg_us=41.0, lat_min_us=9.0,
-            lat_max_us=900.0, hist=None)
+        return snapshot(t, ios)
+
+
+def snapshot(seconds, ios, latency_us=41.0):
+    """A PerfSnapshot of reads of 512 bytes; one I/O in fifty took ten times as long as the others."""
+    hist = Histogram()
+    hist.counts[bucket_of(int(latency_us * 1e3))], hist.counts[bucket_of(int(latency_us * 1e4))] = ios - ios // 50, ios // 50
+    return PerfSnapshot("Total", seconds, ios, ios * 512, 0, 0, int(ios * latency_us * 1e3), 9_000, 900_000, hist)

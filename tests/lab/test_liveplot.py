@@ -7,10 +7,8 @@ import numpy as np
 import pytest
 
 from nvlab.lab import LivePlot
-from nvlab.lab.liveplot import quantiles, spark
-from tests.lab.fake_nvme import FakePerf
-
-HIST = pytest.importorskip("nvlab._core.histogram")
+from nvlab.lab.liveplot import spark
+from tests.lab.fake_nvme import FakePerf, snapshot
 
 
 def until(condition, seconds=5):
@@ -56,24 +54,26 @@ def test_a_failing_perf_is_told_in_the_widget():
     plot.close()
 
 
-def test_percentiles_are_of_the_time_between_two_points():
-    first, second = HIST.Histogram(), HIST.Histogram()
-    for _ in range(1000):
-        first.record(1_000)
-        second.record(1_000)
-    for _ in range(100):
-        second.record(50_000)
-    assert quantiles(second, first, (50, 99)) == pytest.approx((50, 50), rel=0.02)
-    assert quantiles(first, None, (50,)) == pytest.approx((1,), rel=0.02)
-    assert np.isnan(quantiles(None, None, (50, 99))).all()
-    assert np.isnan(quantiles(first, first, (50,))).all()
+def test_latency_is_of_the_time_between_two_points():
+    plot = LivePlot(FakePerf())
+    for snap in (snapshot(1.0, 1000, 40.0), snapshot(2.0, 1000, 40.0), snapshot(3.0, 1000, 40.0)):
+        plot._take(snap)
+    assert np.isnan(plot._points[:, 3:]).all()          # no I/O, no latency
+    perf = FakePerf().start()
+    plot._before = None
+    time.sleep(0.05)
+    plot._take(perf.snapshot())
+    time.sleep(0.05)
+    plot._take(perf.snapshot())
+    assert plot._points[-1, 3:] == pytest.approx((41, 41, 410), rel=0.02)
+    plot.close()
 
 
 def test_the_window_is_bounded():
     perf = types.SimpleNamespace(running=False)
     plot = LivePlot(perf)
     for i in range(700):
-        plot._take(types.SimpleNamespace(seconds=i * 0.1, ios=i * 1000, bytes=i * 512000, lat_avg_us=5.0, hist=None, errors=0))
+        plot._take(snapshot(i * 0.1, i * 1000))
     assert len(plot._points) == 600 and plot._points[-1, 1] == pytest.approx(10_000, rel=1e-3)
     plot.close()
 
