@@ -1,9 +1,10 @@
 """The life of a controller, from the host's side: probe, disable, admin queue, enable, identify, I/O queues, shutdown."""
+import atexit
 import contextlib
 import time
 import weakref
 
-from nvlab.spec.errors import ControllerError, ControllerFatal, ControllerGone, ControllerTimeout, Error, UsageError
+from nvlab.spec.errors import ControllerFatal, ControllerGone, ControllerTimeout, Error, UsageError
 from nvlab.spec.registers import ACQ, AQA, ASQ, CC, CSTS
 from nvlab.spec.render import Table, mimebundle
 
@@ -17,6 +18,13 @@ IO_DEPTH = 256
 POLL_SECONDS = 0.0005
 LIVE = weakref.WeakSet()
 """Controllers that are open: closed in an orderly way when the interpreter ends."""
+
+
+@atexit.register
+def close_all():
+    """Close every open controller: no loop may run into memory that the dying interpreter takes back."""
+    for controller in list(LIVE):
+        controller.close()
 
 
 class Step:
@@ -231,9 +239,10 @@ class Controller(AdminMixin):
             return
         self.closed = True
         LIVE.discard(self)
-        for stop in [pair.owner for pair in self.io.values() if hasattr(pair.owner, "stop")]:
-            stop.stop()
-        with contextlib.suppress(ControllerError, Error):
+        for owner in {id(p.owner): p.owner for p in list(self.io.values()) if hasattr(p.owner, "stop")}.values():
+            with contextlib.suppress(Error):
+                owner.stop()
+        with contextlib.suppress(Error):
             if self.function.gone() is None:
                 self.shutdown()
         self.function.close()

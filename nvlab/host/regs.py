@@ -9,6 +9,10 @@ OPTIONAL = {"CMB": "CMBS", "PMR": "PMRS", "BP": "BPS", "NSSD": "NSSS", "CRTO": "
 """Registers that exist only where a bit of CAP says so, by the beginning of their name."""
 
 
+class NoSuchRegister(RegisterError, AttributeError):
+    """A register that the standard doesn't have."""
+
+
 class RegisterHandle:
     """One register of a live controller: `h.EN` reads a field, `h.EN = 1` changes one, `h.read()` is a snapshot.
 
@@ -82,10 +86,7 @@ class Registers:
     def __getattr__(self, name):
         if name.startswith("_"):
             raise AttributeError(name)
-        try:
-            return RegisterHandle(self, self._find(name))
-        except RegisterError as error:
-            raise AttributeError(str(error)) from None
+        return RegisterHandle(self, self._find(name))
 
     def __setattr__(self, name, value):
         self.write(self._find(name), value)
@@ -107,7 +108,7 @@ class Registers:
         if isinstance(key, int):
             name = registers.name_at(key, self.dstrd if key >= 0x1000 else 0)
             if name is None:
-                raise RegisterError(f"no register at offset {key:#x}: the standard reserves it (base 2.0c 3.1.3)")
+                raise NoSuchRegister(f"no register at offset {key:#x}: the standard reserves it (base 2.0c 3.1.3)")
         if name in registers.ALL:
             return registers.ALL[name]
         try:
@@ -115,7 +116,7 @@ class Registers:
         except UsageError:
             close = difflib.get_close_matches(str(name).upper(), registers.ALL, 3)
             hint = f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(registers.ALL)} and the doorbells"
-            raise RegisterError(f"no register is called {name!r}; {hint}") from None
+            raise NoSuchRegister(f"no register is called {name!r}; {hint}") from None
 
     @property
     def dstrd(self):
@@ -171,7 +172,7 @@ class Registers:
         return Table("Controller registers", ("Offset", "Name", "Value", "Fields", "Title"), rows, numbers=("Offset", "Value"))
 
     def __repr__(self):
-        return str(self.table())
+        return self.table().text()
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         return mimebundle(self.table())

@@ -42,6 +42,7 @@ class Ssd:
         for nsid, space in subsystem.namespaces.items():
             self.datapath.set_namespace(nsid, space.bdev.blocks, space.bdev.block_size, space.bdev.memory)
         self.inside = collections.deque()        # commands fetched and not yet completed
+        self.bug = None                          # the last exception that was the drive's own fault
         self._turn = 0                           # round robin among submission queues
         self._thread, self._mode = None, "manual"
         self.mode = mode
@@ -174,6 +175,10 @@ class Ssd:
 
     def _complete(self):
         held = next((h for h in self.inside if h.state == "executed"), None)
+        if held is not None and not self.datapath.sq_live(held.sqid):
+            self.inside.remove(held)             # its queue was deleted meanwhile, and the command with it (base 2.0c 5.7)
+            held.state = "dropped"
+            return held
         if held is None or not self.datapath.complete(held.sqid, int(held.command.cid), held.status, held.dw0):
             return None
         self.inside.remove(held)
@@ -193,6 +198,9 @@ class Ssd:
                 result = self.controller.nvm.execute(command)
         except Failed as failed:
             return self._note_error(held, failed.field, failed.location)
+        except Exception as bug:                 # ours, not the host's: it gets a status, and the drive lives on
+            self.bug = bug
+            return self._note_error(held, status.INTERNAL_ERROR.sc)
         if result is Later:
             return Later
         held.dw0 = result
