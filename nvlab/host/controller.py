@@ -20,7 +20,6 @@ LIVE = weakref.WeakSet()
 """Controllers that are open: closed in an orderly way when the interpreter ends."""
 
 
-@atexit.register
 def close_all():
     """Close every open controller: no loop may run into memory that the dying interpreter takes back."""
     for controller in list(LIVE):
@@ -62,6 +61,8 @@ class Controller(AdminMixin):
         self.on_event, self.events, self.closed = [], [], False
         self._forget()
         LIVE.add(self)
+        atexit.unregister(close_all)             # always the last registered, hence the first to run: before what
+        atexit.register(close_all)               # stops the device underneath
 
     def _forget(self):
         """The state before any queue exists."""

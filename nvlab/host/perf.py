@@ -299,7 +299,9 @@ class Perf:
                 "mix": self.reads, "qpairs": self.qpairs, "cores": self.cores, "nsids": [ns.nsid for ns in self.namespaces],
                 "seconds": self.seconds, "count": self.count, "warmup": self.warmup, "verify": self.verify, "seed": self.seed}
 
-    def __str__(self):
+    @property
+    def title(self):
+        """What is measured, in a phrase."""
         return f"perf {self.workload} {self.io_size} B, depth {self.depth}"
 
     def __repr__(self):
@@ -307,4 +309,4 @@ class Perf:
         if self.workers:
             s = self.snapshot()
             state = f"{'running' if self.running else 'ended'}, {s.iops:,.0f} IOPS, {s.mibps:,.1f} MiB/s, {s.lat_avg_us:.2f} us"
-        return f"<{self}: {state}>"
+        return f"<{self.title}: {state}>"

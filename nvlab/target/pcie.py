@@ -76,7 +76,7 @@ class Ssd:
 
         path.restart()
         self._thread = threading.Thread(target=path.run, args=(service,), name="nvlab-ssd", daemon=True)
-        self._finalizer = weakref.finalize(self, path.stop)
+        weakref.finalize(self, path.stop).atexit = False
         self._thread.start()
 
     def _stop_thread(self):
