@@ -49,6 +49,9 @@ const NVL_MEANS = {
   CQ: { free: "free", posted: "posted by the drive, phase flipped", polled: "polled by the host, doorbell not rung", done: "done, given back to the drive" },
 };
 
+// What a slot's life says, as far as it is known: some drives can't be looked into.
+const nvlMeans = (kind, life, q) => (life === "rung" && !q.drive ? "rung, perhaps fetched already" : NVL_MEANS[kind][life]);
+
 const nvlStatus = (tables, sct, sc) => tables.status[`${sct}/${sc}`];
 
 // One line about an entry, for a tooltip and for a screen reader.

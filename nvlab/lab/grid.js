@@ -22,7 +22,7 @@ class NvlGrid {
 
   tip(i) {
     const { q, life, bytes, size, brief } = this.last;
-    return `${this.kind}${q.qid}[${i}] ${NVL_MEANS[this.kind][NVL_LIVES[life[i]]]}: ${brief(bytes.subarray(i * size, i * size + size))}`;
+    return `${this.kind}${q.qid}[${i}] ${nvlMeans(this.kind, NVL_LIVES[life[i]], q)}: ${brief(bytes.subarray(i * size, i * size + size))}`;
   }
 
   update(q, life, bytes, size, selected, brief) {

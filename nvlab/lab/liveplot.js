@@ -110,7 +110,11 @@ class NvlPlot {
     const low = all.reduce((m, v) => Math.min(m, v)), top = all.reduce((m, v) => Math.max(m, v));
     const below = (v) => [1, 2, 5].map((k) => k * 10 ** Math.floor(Math.log10(v))).filter((k) => k <= v).pop();
     const above = (v) => [1, 2, 5, 10].map((k) => k * 10 ** Math.floor(Math.log10(v))).find((k) => k >= v);
-    this.ranges.latency.setv({ start: below(low * 0.8), end: above(top * 1.25) });
+    const start = below(low * 0.9), stop = above(top * 1.1), ticks = [], decades = Math.log10(stop / start);
+    for (let k = 10 ** Math.floor(Math.log10(start)); k <= stop * 1.001; k *= 10)
+      for (const m of decades > 4 ? [1] : decades > 2 ? [1, 3] : [1, 2, 5]) if (m * k >= start * 0.999 && m * k <= stop * 1.001) ticks.push(m * k);
+    this.ranges.latency.setv({ start, end: stop });
+    if (String(ticks) !== String(this.named("latency_ticks").ticks)) this.named("latency_ticks").ticks = ticks;
   }
 
   readout(last) {

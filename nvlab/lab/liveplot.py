@@ -65,15 +65,17 @@ class LivePlot(anywidget.AnyWidget):
             self._ran = running
 
     def _take(self, snap):
-        if self._before is None or snap.ios < self._before.ios or snap.seconds < self._before.seconds:
-            self._before, self._points = snap, self._points[:0]      # a new run, or the end of the warm-up
-            return
-        part = snap.since(self._before)
+        before = self._before
+        if before is None or snap.ios < before.ios or snap.seconds < before.seconds:   # a new run, or its warm-up is over
+            before, self._points = None, self._points[:0]
+        part = snap if before is None else snap.since(before)
         if part.seconds < 0.02:
+            self._before = before or snap
             return
         latency = (part.lat_avg_us, part.percentile_us(50), part.percentile_us(99)) if part.ios else (np.nan,) * 3
-        point = np.array([(snap.seconds, part.iops, part.mibps, *latency)], np.float32)
-        self._points = np.vstack([self._points[1 - WINDOW:], point])
+        point = (part.iops, part.mibps, *latency)
+        begun = [] if before is not None else [(0.0, *point)]            # the mean so far holds from the start on
+        self._points = np.vstack([self._points[1 - WINDOW:], np.array([*begun, (snap.seconds, *point)], np.float32)])
         self._before = snap
 
     def _tell(self, now, window=None):
@@ -148,7 +150,7 @@ def _figure_json() -> str:
     """The empty figure as Bokeh's JSON. Ranges, units and colours are set in the browser, from what there is to see."""
     from bokeh.embed import json_item
     from bokeh.layouts import column
-    from bokeh.models import ColumnDataSource, HoverTool, LinearAxis, LogTicker, NumeralTickFormatter, Range1d
+    from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, LinearAxis, NumeralTickFormatter, Range1d
     from bokeh.plotting import figure
 
     source = ColumnDataSource({name: [] for name in COLUMNS}, name="live")
@@ -168,7 +170,7 @@ def _figure_json() -> str:
     for name, dash in (("avg", "solid"), ("p50", "dashed"), ("p99", "dotdash")):
         low.line("t", name, source=source, line_width=2, line_dash=dash, name=name)
     low.yaxis.axis_label, low.xaxis.axis_label = "latency (µs)", "time since the start (s)"
-    low.yaxis.ticker = LogTicker(mantissas=[1, 2, 5], desired_num_ticks=6)
+    low.yaxis.ticker = FixedTicker(ticks=[1, 10, 100, 1000], name="latency_ticks")
     low.yaxis.formatter = NumeralTickFormatter(format="0,0.[00]")
     top.yaxis.formatter = NumeralTickFormatter(format="0,0.[0]")
     top.xaxis.major_label_text_font_size = "0px"

@@ -73,7 +73,7 @@ class NvlRing {
       }
       if (c.tag) nvlSay(c.tag, name === "free" ? (this.kind === "CQ" ? "0" : "") : this.kind === "CQ" ? entry[14] & 1 : entry[0].toString(16).toUpperCase().padStart(2, "0") + "h");
       c.g.classList.toggle("nvl-on", i === selected);
-      c.title.textContent = `${this.kind}${q.qid}[${i}] ${NVL_MEANS[this.kind][name]}: ${brief(entry)}`;
+      c.title.textContent = `${this.kind}${q.qid}[${i}] ${nvlMeans(this.kind, name, q)}: ${brief(entry)}`;
     }
     if (selected >= 0 && this.front !== selected) this.el.insertBefore(this.cells[(this.front = selected)].g, this.badges);
     this.point(nvlPointers(q, this.kind));
@@ -94,9 +94,9 @@ class NvlRing {
     for (const [side, name, slot] of pointers) {
       const key = side + name, out = side === "host";
       let radius = out ? 143 : 70, x, y;
-      for (let n = 0; n < 4; n++, radius += out ? 16 : -15) {
+      for (let n = 0; n < 4; n++, radius += out ? 16.5 : -16) {
         [x, y] = this.at(slot, radius);
-        if (!taken.some(([a, b]) => Math.hypot(a - x, b - y) < 14.5)) break;
+        if (!taken.some(([a, b]) => Math.hypot(a - x, b - y) < 15)) break;
       }
       taken.push([x, y]);
       seen.add(key);

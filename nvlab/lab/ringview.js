@@ -40,7 +40,7 @@ class NvlQueue {
     nvlSet(this.stage, "aria-valuemin", 0);
     nvlSet(this.stage, "aria-valuemax", q.depth - 1);
     nvlSet(this.stage, "aria-valuenow", now);
-    nvlSet(this.stage, "aria-valuetext", `slot ${now}, ${NVL_MEANS[this.kind][NVL_LIVES[life[now]]]}, ${brief(at)}`);
+    nvlSet(this.stage, "aria-valuetext", `slot ${now}, ${nvlMeans(this.kind, NVL_LIVES[life[now]], q)}, ${brief(at)}`);
   }
 
   entry(i) { return this.bytes.subarray(i * this.size, (i + 1) * this.size); }
@@ -92,7 +92,7 @@ class NvlDetail {
   show(queue, tables) {
     const { kind, q, life, selected } = queue, entry = queue.entry(selected), bytes = Array.from(entry);
     const key = `${kind}${q.qid}/${selected}/${bytes}`;
-    nvlSay(this.sub, `${kind}${q.qid} slot ${selected}: ${NVL_MEANS[kind][NVL_LIVES[life[selected]]]}`);
+    nvlSay(this.sub, `${kind}${q.qid} slot ${selected}: ${nvlMeans(kind, NVL_LIVES[life[selected]], q)}`);
     if (this.key === key) return;
     this.key = key;
     const empty = !tables || bytes.every((b) => b === 0);

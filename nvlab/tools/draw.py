@@ -8,7 +8,7 @@
             h   t
 
 Only memory and Python attributes are read; no register of the device is touched, since the doorbells are
-write-only (base 2.0c 3.1.4).
+write-only (NVMe over PCIe 1.0, 3.1.2).
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ MEANINGS = {
         DONE: "done, given back to the drive",
     },
 }
+UNSEEN = "rung, perhaps fetched already"       # all that can be said where the drive isn't to be looked into
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,11 @@ class Ring:
 
     def meaning(self, slot: int) -> str:
         """What the colour of a slot says, in words."""
-        return MEANINGS[self.kind][int(self.life[slot])]
+        return self.means(int(self.life[slot]))
+
+    def means(self, life: int) -> str:
+        """A life of LIVES in words, as far as it is known of this ring."""
+        return UNSEEN if life == RUNG and self.drive is None else MEANINGS[self.kind][life]
 
     def pointers(self) -> list[tuple[str, str, int]]:
         """(side, name, slot) of every index that either side keeps."""
@@ -149,7 +154,7 @@ def _look_cq(cq, told):
     life[(np.arange(depth) - host["rung"]) % depth < seen] = POLLED
     slots = (host["head"] + np.arange(depth)) % depth
     expected = np.where(slots >= host["head"], host["phase"], 1 - host["phase"])   # the tag inverts at the wrap
-    stale = (entries[slots, 14] & 1) != expected                                   # DW3 bit 16: base 2.0c 4.2.4
+    stale = (entries[slots, 14] & 1) != expected                                   # DW3 bit 16: base 2.0c 3.3.3.2
     life[slots[: int(stale.argmax()) if stale.any() else 0]] = POSTED
     return Ring("CQ", int(cq.qid), depth, host, drive, entries, life)
 
@@ -177,7 +182,7 @@ def _ring_lines(ring, width, ascii):
         lines.append(f"{first:>6}  " + "".join(f"{marks[x]:<4}" for x in life).rstrip())
         lines += [below] if below else []
     used = sorted(set(ring.life.tolist()))
-    lines.append("        " + "   ".join(f"{marks[x]} {MEANINGS[ring.kind][x]}" for x in used))
+    lines.append("        " + "   ".join(f"{marks[x]} {ring.means(x)}" for x in used))
     return lines
 
 
