@@ -22,7 +22,7 @@ class Findings:
     """What was read of one controller; None or empty for what wasn't.
 
     registers: {name: value}. errors: a list of ErrorLogEntry. features: {FID: dword 0}. namespaces: {nsid:
-    NamespaceFindings}. `queues` is the number of I/O queue pairs that the driver uses.
+    NamespaceFindings}. `queues` is how many I/O queue pairs the controller granted.
     """
 
     address: str

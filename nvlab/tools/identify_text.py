@@ -63,7 +63,7 @@ def controller(found):
     rows = _title("Controller Capabilities/Features")
     rows += _range(found.id, 0, 256, found.sizes)
     if found.queues is not None:
-        rows.append(Row("Number of I/O Queues in use", found.queues))
+        rows.append(Row("Number of I/O Queues Granted", found.queues))
     rows += register_rows(found, ("VS", "CAP")) + [_BLANK]
     rows += _section("Admin Command Set Attributes",
                       _range(found.id, 256, 512, found.sizes, skip=() if found.id.cmic.ANA else _ANA))
