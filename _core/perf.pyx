@@ -211,8 +211,8 @@ cdef class PerfLoop:
                 elif self.limit and self.submitted >= self.limit:
                     running = self.halt(COUNT)
         nv_store64(&self.stats.end_ns, nv_now_ns())
-        if self.ended == RUNNING:
-            self.ended = STOPPED
+        if self.ended == RUNNING:               # all of it completed within one round
+            self.ended = COUNT if self.limit and self.submitted >= self.limit else STOPPED
 
     cdef bint halt(self, int why) noexcept nogil:
         if self.ended == RUNNING:

@@ -1,4 +1,6 @@
 """Admin commands, as the driver sends them: Identify, logs, features, and the queues' creation and deletion."""
+import functools
+
 from nvlab.spec.commands import cmd
 from nvlab.spec.errors import UsageError
 from nvlab.spec.identify import IdentifyController, IdentifyNamespace, NamespaceDescriptors, NamespaceList
@@ -12,6 +14,15 @@ NUMBER_OF_QUEUES = 0x07
 ASYNC_EVENT_CONFIGURATION = 0x0B
 IDENTIFY_BYTES = 4096
 LOG_CHUNK = 4096
+
+
+def one_at_a_time(method):
+    """Let one thread of a controller into such a method: which identifiers are free must not change underneath."""
+    @functools.wraps(method)
+    def locked(self, *args, **kw):
+        with self.queues_lock:
+            return method(self, *args, **kw)
+    return locked
 
 
 class AdminMixin:
@@ -118,6 +129,7 @@ class AdminMixin:
 
     # -- I/O queues
 
+    @one_at_a_time
     def create_io_cq(self, qid, depth=64):
         """Create I/O Completion Queue `qid` with `depth` entries. Returns the CompletionQueue.
 
@@ -130,6 +142,7 @@ class AdminMixin:
         self.io_cqs[qid] = cq
         return cq
 
+    @one_at_a_time
     def create_io_sq(self, qid, cq, depth=None):
         """Create I/O Submission Queue `qid` with `depth` entries (the completion queue's when None) that completes to `cq`.
 
@@ -157,6 +170,7 @@ class AdminMixin:
         if qid in taken:
             raise UsageError(f"{what} qid={qid}: that identifier is in use ({sorted(taken)}); delete the queue first, or take another")
 
+    @one_at_a_time
     def delete_io_sq(self, qid):
         """Delete I/O Submission Queue `qid`; goes before its completion queue. Raises QueueBusy while something owns it."""
         pair = self.io.get(qid)
@@ -167,11 +181,13 @@ class AdminMixin:
             self.io.pop(qid)
             pair.cq.sqs.pop(qid, None)
 
+    @one_at_a_time
     def delete_io_cq(self, qid):
         """Delete I/O Completion Queue `qid`. Refused by the controller while a submission queue still completes to it."""
         self.execute(cmd.delete_io_cq(qid=qid), what=f"Delete I/O CQ qid={qid}")
         self.io_cqs.pop(qid, None)
 
+    @one_at_a_time
     def create_io_queue_pair(self, depth=64, qid=None):
         """Create a completion queue, then its submission queue, both `qid` (the next free one). Returns the QueuePair.
 
@@ -192,6 +208,7 @@ class AdminMixin:
             raise
         return self.io[qid]
 
+    @one_at_a_time
     def delete_io_queue_pair(self, pair):
         """Delete a pair: its submission queue, then its completion queue."""
         self.delete_io_sq(pair.sq.qid)

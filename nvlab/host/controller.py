@@ -1,6 +1,7 @@
 """The life of a controller, from the host's side: probe, disable, admin queue, enable, identify, I/O queues, shutdown."""
 import atexit
 import contextlib
+import threading
 import time
 import weakref
 
@@ -59,6 +60,7 @@ class Controller(AdminMixin):
         self.regs = Registers(self.bar, function.gone)
         self.cap, self.vs = self.regs.CAP.read(), self.regs.VS.read()
         self.on_event, self.events, self.closed = [], [], False
+        self.queues_lock = threading.RLock()     # one thread at a time creates and deletes I/O queues
         self._forget()
         LIVE.add(self)
         atexit.unregister(close_all)             # always the last registered, hence the first to run: before what
@@ -104,10 +106,9 @@ class Controller(AdminMixin):
 
     def io_queue(self, depth=IO_DEPTH):
         """An I/O queue pair that Python owns: the first free one, or a new one of `depth` entries (or CAP.MQES)."""
-        for pair in self.io.values():
-            if pair.owner is None:
-                return pair
-        return self.create_io_queue_pair(min(depth, int(self.cap.MQES) + 1))
+        with self.queues_lock:
+            pair = next((pair for pair in self.io.values() if pair.owner is None), None)
+            return pair or self.create_io_queue_pair(min(depth, int(self.cap.MQES) + 1))
 
     # -- bring-up, step by step
 

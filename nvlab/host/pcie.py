@@ -102,6 +102,7 @@ class CompletionQueue(CompletionRing, _Owned):
         super().__init__(self.buffer, depth, bar, registers.cq_head_doorbell(qid, dstrd))
         self.qid, self.name = qid, f"CQ {qid}"
         self.sqs = {}                            # sqid -> the SubmissionQueues that complete here
+        self.lock = threading.RLock()            # of all of them: whoever polls delivers to every one
         self.pump = pump or (lambda blocking=False: None)
 
     @property
@@ -165,7 +166,7 @@ class QueuePair:
 
     def __init__(self, sq, cq, controller):
         self.sq, self.cq, self.controller = sq, cq, controller
-        self.lock = threading.RLock()
+        self.lock = cq.lock
         sq.pair, cq.sqs[sq.qid] = self, sq
 
     @property
@@ -200,13 +201,14 @@ class QueuePair:
 
     def submit(self, command, held=(), what=""):
         """Post a command and ring. Returns its Request at once. Waits for a slot while the queue is full."""
-        self.sq._free()
-        if not self.sq.space:
-            self.wait_until(lambda: self.sq.space, self.controller.timeout, "a free slot")
-        with self.lock:
-            request, _ = self.sq.post_request(command, None, held, what)
-            self.sq.ring()
-        return request
+        while True:
+            self.sq._free()
+            with self.lock:
+                if self.sq.space:
+                    request, _ = self.sq.post_request(command, None, held, what)
+                    self.sq.ring()
+                    return request
+            self.wait_until(lambda: self.sq.space, self.controller.timeout, f"a free slot of {self.sq.name}")
 
     def execute(self, command, held=(), what="", timeout=None):
         """Submit a command and wait. Returns its Completion; raises NvmeStatusError when it failed."""

@@ -35,18 +35,21 @@ class _Worker:
         slots = p.region_blocks(ns) // (p.io_size // ns.block_size)
         workers = max(1, p.qpairs * len(p.cores))
         self.loop = self._make_loop(p.seconds or 0.0, p.warmup, p.count or 0, p.reads, p.random)
+        memory = []
         for n in range(p.qpairs):
-            pair = ctrl.create_io_queue_pair(p.depth + 1)
+            with ctrl.queues_lock:               # taken before another thread can think it free
+                pair = ctrl.create_io_queue_pair(p.depth + 1)
+                pair.take(p)
             self.pairs.append(pair)
-            entries, data = self._commands()
-            self.held += [entries, data]
+            memory.append(self._commands())
+            entries, data = memory[-1]
             place = self.index * p.qpairs + n
             self.loop.add_queue(pair.sq, pair.cq, entries, data, first_lba=0, blocks=p.region_blocks(ns),
                                 start=slots * place // workers, seed=place)
         if p.verify:
             self.filler = self._make_loop(0.0, 0.0, slots, 0, False)
-            self.filler.add_queue(self.pairs[0].sq, self.pairs[0].cq, self.held[0], self.held[1], first_lba=0,
-                                  blocks=p.region_blocks(ns))
+            self.filler.add_queue(self.pairs[0].sq, self.pairs[0].cq, *memory[0], first_lba=0, blocks=p.region_blocks(ns))
+        self.held += memory
 
     def _make_loop(self, seconds, warmup, count, reads, random):
         p = self.perf
@@ -73,8 +76,6 @@ class _Worker:
         return entries, block.reshape(p.depth, stride)
 
     def start(self):
-        for pair in self.pairs:
-            pair.take(self.perf)
         self.thread = threading.Thread(target=self._run, name=f"nvlab-perf-{self.index}", daemon=True)
         self.thread.start()
 
@@ -112,8 +113,10 @@ class _Worker:
                             s["latency_min"], s["latency_max"], Histogram(s["hist"]))
 
     def discard(self):
-        """Delete the queue pairs that came back."""
+        """Delete the queue pairs that came back, or were never used."""
         for pair in self.pairs:
+            if self.thread is None:
+                pair.release()
             if pair.owner is None and self.perf.controller.io.get(pair.qid) is pair:
                 self.perf.controller.delete_io_queue_pair(pair)
         self.pairs = []
