@@ -51,10 +51,11 @@ class LivePlot(anywidget.AnyWidget):
         with self._lock:
             running = bool(self._perf.running)
             if not (running or self._ran):
-                self._tell({"state": "waiting", "title": self._title})
-                return
+                if self._before is None:
+                    self._tell({"state": "waiting", "title": self._title})
+                return                                 # a run that is over stays as it is
             try:
-                self._take(self._perf.snapshot())
+                self._take(self._perf.snapshot(), last=not running)
             except Exception as error:                 # a device that vanished under perf: say so where it is seen
                 self._tell({"state": "failed", "title": self._title, "text": f"{type(error).__name__}: {error}"})
                 self._ran = False
@@ -64,13 +65,13 @@ class LivePlot(anywidget.AnyWidget):
                         "seconds": seen.seconds, "errors": seen.errors}, self._points.T.tobytes())
             self._ran = running
 
-    def _take(self, snap):
+    def _take(self, snap, last=False):
         before = self._before
         if before is None or snap.ios < before.ios or snap.seconds < before.seconds:   # a new run, or its warm-up is over
             before, self._points = None, self._points[:0]
         part = snap if before is None else snap.since(before)
-        if part.seconds < 0.02:
-            self._before = before or snap
+        if part.seconds < 0.02 or (last and len(self._points) > 2):    # while a loop empties its queues it looks slow
+            self._before = snap if last or before is None else before
             return
         latency = (part.lat_avg_us, part.percentile_us(50), part.percentile_us(99)) if part.ios else (np.nan,) * 3
         point = (part.iops, part.mibps, *latency)
@@ -158,7 +159,7 @@ def _figure_json() -> str:
     common = dict(x_range=x, sizing_mode="stretch_width", toolbar_location=None, tools="", min_border_right=70,
                   min_border_left=70, background_fill_color=None, border_fill_color=None, outline_line_color=None,
                   output_backend="canvas")
-    top = figure(height=210, y_range=Range1d(0, 1, name="iops"), **common)
+    top = figure(height=190, y_range=Range1d(0, 1, name="iops"), **common)
     top.extra_y_ranges = {"mibps": Range1d(0, 1, name="mibps")}
     top.add_layout(LinearAxis(y_range_name="mibps", axis_label="MiB/s", name="mibps_axis"), "right")
     top.varea("t", y1=0, y2="iops", source=source, fill_alpha=0.15, name="area")
@@ -166,7 +167,7 @@ def _figure_json() -> str:
     top.yaxis[0].axis_label, top.yaxis[0].name = "IOPS", "iops_axis"
     top.add_tools(HoverTool(renderers=[rate], mode="vline", tooltips=[
         ("time", "@t{0.0} s"), ("throughput", "@mibps{0,0} MiB/s"), ("average latency", "@avg{0.0} µs")]))
-    low = figure(height=205, min_border_top=12, y_range=Range1d(1, 1000, name="latency"), y_axis_type="log", **common)
+    low = figure(height=185, min_border_top=12, y_range=Range1d(1, 1000, name="latency"), y_axis_type="log", **common)
     for name, dash in (("avg", "solid"), ("p50", "dashed"), ("p99", "dotdash")):
         low.line("t", name, source=source, line_width=2, line_dash=dash, name=name)
     low.yaxis.axis_label, low.xaxis.axis_label = "latency (µs)", "time since the start (s)"

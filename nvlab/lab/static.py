@@ -64,11 +64,15 @@ def curve_svg(title, series, seconds) -> str:
         points = " ".join(f"{i * step:.1f},{y + 60 - 56 * v / top:.1f}" for i, v in enumerate(values))
         parts += [f'<path d="M0 {y + 60.5}H480" stroke="{INK}" stroke-opacity=".5"/>',
                   f'<polyline points="{points}" fill="none" stroke="#0072B2" stroke-width="1.5"/>',
-                  _text(490, y + 14, f"{label}: {values[-1]:,.4g} {unit}" if values else label),
-                  _text(490, y + 32, f"at most {top:,.4g} {unit}" if values else "")]
+                  _text(490, y + 14, f"{label}: {_short(values[-1])} {unit}" if values else label),
+                  _text(490, y + 32, f"at most {_short(top)} {unit}" if values else "")]
         y += 74
     parts.append(_text(0, y + 4, f"{seconds:.1f} s"))
     return _svg(660, y + 10, parts)
+
+
+def _short(value):
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _text(x, y, words, fill=INK, anchor="start", size=11, weight=400):

@@ -14,13 +14,9 @@ from nvlab import cmd
 from nvlab.lab import LivePlot, RingView
 
 ctrl = nvlab.probe("embedded:mode=manual")
-ctrl.disable(); ctrl.create_admin_queue(depth=32); ctrl.enable()
-ctrl.identify(); ctrl.identify_namespaces()""",
-    """\
-buf = ctrl.alloc(4096)
-sq, cq = ctrl.admin.sq, ctrl.admin.cq
+ctrl.disable(); ctrl.create_admin_queue(depth=32); ctrl.enable(); ctrl.identify()
 for cns in (1, 2, 3, 0):
-    sq.post(cmd.identify(cns=cns, nsid=1 if cns in (0, 3) else 0, prp1=buf))
+    ctrl.admin.sq.post(cmd.identify(cns=cns, nsid=1 if cns in (0, 3) else 0, prp1=ctrl.alloc(4096)))
 RingView(ctrl.admin)""",
     """\
 ssd = nvlab.attach("embedded")
@@ -39,7 +35,7 @@ def main(path=ROOT / "notebooks" / "images" / "lab.png"):
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
         try:
             server.wait()
-            page = browser.new_page(viewport={"width": 1180, "height": 1320}, device_scale_factor=1.5)
+            page = browser.new_page(viewport={"width": 1180, "height": 1325}, device_scale_factor=1.5)
             take(page, server, path)
         finally:
             browser.close()

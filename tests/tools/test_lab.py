@@ -81,9 +81,8 @@ def test_it_starts_without_a_browser_and_prints_an_url_that_answers(tmp_path):
     pytest.importorskip("jupyterlab", reason="nvlab lab needs the lab extra: pip install 'nvlab[lab]'")
     private = {name: str(tmp_path / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "HOME")}
     env = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")} | private
-    code = ("import argparse; from nvlab.tools import lab; p = argparse.ArgumentParser(); lab.add_parser(p.add_subparsers()); "
-            "a = p.parse_args(['lab', '--port', '18888']); raise SystemExit(a.run(a))")
-    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=env, stdout=subprocess.PIPE,
+    code = "import sys; from nvlab.tools.main import main; sys.exit(main())"
+    process = subprocess.Popen([sys.executable, "-c", code, "lab", "--port", "18888"], cwd=ROOT, env=env, stdout=subprocess.PIPE,
                                stderr=subprocess.DEVNULL, text=True)
     killer = threading.Timer(60, process.kill)
     killer.start()
