@@ -27,7 +27,7 @@ class _Worker:
         self.perf, self.namespace, self.core, self.index = perf, namespace, core, index
         self.label = f"{perf.controller.address} NSID {namespace.nsid}" + (f" from core {core}" if core is not None else "")
         self.pairs, self.thread, self.loop, self.filler = [], None, None, None
-        self.ended, self.held = None, []
+        self.ended, self.held, self.done = None, [], threading.Event()
 
     def prepare(self):
         """Create the queue pairs and commands; nothing runs yet."""
@@ -76,8 +76,9 @@ class _Worker:
         return entries, block.reshape(p.depth, stride)
 
     def start(self):
-        self.thread = threading.Thread(target=self._run, name=f"nvlab-perf-{self.index}", daemon=True)
-        self.thread.start()
+        thread = threading.Thread(target=self._run, name=f"nvlab-perf-{self.index}", daemon=True)
+        thread.start()
+        self.thread = thread
 
     def _run(self):
         try:
@@ -86,11 +87,19 @@ class _Worker:
             if self.filler is not None:
                 ended = self.filler.run()
                 if ended != "count" or self.filler.first_error:
-                    self.ended, self.loop = ended, self.filler
+                    self.ended = ended
+                    if ended != "stopped" or self.filler.first_error:
+                        self.loop = self.filler      # what went wrong shows; a filling that was cut short is no result
                     return
             self.ended = self.loop.run()
         finally:
             self._give_back()
+            self.done.set()
+
+    @property
+    def running(self):
+        """True from start() until the pairs are given back. (Python 3.11's is_alive() errs when Ctrl-C hits a join().)"""
+        return self.thread is not None and not self.done.is_set()
 
     def _give_back(self):
         """Return the queue pairs to Python, unless commands are lost in them: those wait for a reset."""
@@ -212,7 +221,7 @@ class Perf:
     @property
     def running(self):
         """True while a worker runs."""
-        return any(w.thread is not None and w.thread.is_alive() for w in self.workers)
+        return any(w.running for w in self.workers)
 
     def snapshot(self):
         """The totals now, without stopping anything: a PerfSnapshot."""
@@ -230,8 +239,8 @@ class Perf:
         An interrupt (Ctrl-C) goes through and leaves the run going; stop() then ends it with what it has.
         """
         due = time.monotonic() + interval
-        while self.running:
-            next(w for w in self.workers if w.thread.is_alive()).thread.join(0.05)
+        while (worker := next((w for w in self.workers if w.running), None)) is not None:
+            worker.done.wait(0.05)
             if progress is not None and time.monotonic() >= due:
                 progress(self.snapshot())
                 due += interval

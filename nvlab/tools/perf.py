@@ -70,14 +70,16 @@ def duration(args):
 def measure(perf, say=print):
     """Run `perf`, with a line of progress on a terminal's stderr. Ctrl-C and SIGTERM end it. Returns the PerfResult."""
     with terminating(), Progress(sys.stderr) as progress:
-        perf.start()
-        for worker in perf.workers:
-            say(f"Associating {worker.label}")
-        say("Initialization complete. Launching workers.")
-        sys.stdout.flush()
         try:
+            perf.start()
+            for worker in perf.workers:
+                say(f"Associating {worker.label}")
+            say("Initialization complete. Launching workers.")
+            sys.stdout.flush()
             return perf.wait(progress)
         except KeyboardInterrupt:
+            if not perf.running:                 # it hadn't begun
+                raise
             return perf.stop()
 
 
@@ -127,6 +129,8 @@ def print_result(result, level):
 def complain(result):
     """Say on stderr what went wrong with I/Os. Returns the exit code."""
     total = result.total
+    if not total.ios:
+        print("nvlab: it ended before anything was measured", file=sys.stderr)
     if total.errors:
         print(f"nvlab: {total.errors} I/Os failed, the first: {result.first_error}", file=sys.stderr)
     if total.miscompares:
