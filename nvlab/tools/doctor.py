@@ -89,8 +89,6 @@ def opened(kind):
         with nvlab.attach(kind.name) as ctrl:
             drive = f", mode {ctrl.ssd.mode}" if ctrl.ssd is not None else ""
             return Finding("attach", OK, f"{ctrl.id.mn}, NVMe {int(ctrl.vs.MJR)}.{int(ctrl.vs.MNR)}, {len(ctrl.namespaces)} namespace{drive}")
-    except ImportError as error:
-        return Finding("attach", MISSING, f"the compiled core: {error}", machine.pip(""))
     except Error as error:
         return Finding("attach", FAILED, str(error))
 

@@ -7,6 +7,8 @@ import sys
 from nvlab import __version__
 from nvlab.spec.errors import Error, UsageError
 
+from .machine import pip
+
 __all__ = ["COMMANDS", "main"]
 
 COMMANDS = ("hello", "identify", "perf", "tour", "decode", "list", "doctor", "lab")
@@ -75,6 +77,8 @@ def _failed(error):
         return _say(error, USAGE if isinstance(error, UsageError) else FAILED)
     if isinstance(error, OSError):
         return _say(error, FAILED)
+    if isinstance(error, ImportError) and (error.name or "").startswith("nvlab._core"):
+        return _say(f"its compiled part isn't built for this Python ({error}): {pip('')}", FAILED)
     return _say(f"a mistake in nvlab itself: {type(error).__name__}: {error}\n--debug shows where", FAILED)
 
 

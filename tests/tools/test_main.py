@@ -71,6 +71,15 @@ def test_a_mistake_of_ours_has_no_traceback_unless_asked(nvlab, monkeypatch):
             tool.main(words)
 
 
+def test_a_core_that_is_not_built_is_said(nvlab, monkeypatch):
+    def missing():
+        raise ModuleNotFoundError("No module named 'nvlab._core.perf'", name="nvlab._core.perf")
+
+    monkeypatch.setattr(tool, "build_parser", missing)
+    ran = nvlab("doctor")
+    assert ran.code == 1 and "isn't built" in ran.err and "pip" in ran.err and "install" in ran.err
+
+
 def test_no_qemu_on_the_path(nvlab, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     for command in ("hello-world", "identify", "perf", "tour"):
