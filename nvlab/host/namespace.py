@@ -115,11 +115,11 @@ class Namespace:
                              "this driver doesn't move yet; format it without, or send the command with ctrl.submit()")
 
     def _check_buffer(self, what, buffer, blocks=None):
+        if not isinstance(buffer, DmaBuffer) or not buffer.flags.c_contiguous:
+            raise UsageError(f"{what}: the buffer must come from ctrl.alloc(), whole or a contiguous slice of it")
         if blocks is not None and buffer.nbytes != blocks * self.block_size:
             raise UsageError(f"{what} of {blocks} blocks: the buffer has {buffer.nbytes} bytes, {blocks} blocks of {self.block_size} "
                              f"need {blocks * self.block_size}")
-        if not isinstance(buffer, DmaBuffer) or not buffer.flags.c_contiguous:
-            raise UsageError(f"{what}: the buffer must come from ctrl.alloc(), whole or a contiguous slice of it")
 
     def _as_buffer(self, what, data):
         """`data` in DMA memory, a whole number of blocks."""
