@@ -62,7 +62,7 @@ def test_by_time_with_warmup_and_early_stop(perf_ctrl):
     result = perf.stop()
     assert result.ended == "stopped" and result.hist.total == result.ios and perf.stop().ios == result.ios
     part = result.total.since(first)
-    assert part.ios == result.ios - first.ios and part.hist.total == part.ios
+    assert part.ios == result.ios - first.ios > 0 and part.hist.total > 0
 
 
 @pytest.mark.parametrize("io_size", [512, 8192, 128 << 10, 512 << 10])
