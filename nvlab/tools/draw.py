@@ -101,10 +101,11 @@ class Rings:
 def snapshot(qp, ssd=None) -> Rings:
     """One look at a queue pair: a `Rings`. With `ssd` (an embedded drive) its side is told too."""
     if qp.owner is not None:
-        return Rings(qp.qid, None, None, str(qp.owner))
+        name = qp.owner if isinstance(qp.owner, str) else type(qp.owner).__name__.lower()
+        return Rings(qp.qid, None, None, name)
     retired = _retired(qp)
-    told = None if retired or not hasattr(ssd, "queue_state") else ssd.queue_state(qp.qid)
-    return Rings(qp.qid, _look_sq(qp.sq, told), _look_cq(qp.cq, told), retired=retired)
+    tell = ssd.queue_state if hasattr(ssd, "queue_state") and not retired else lambda qid: None
+    return Rings(qp.qid, _look_sq(qp.sq, tell(qp.sq.qid)), _look_cq(qp.cq, tell(qp.cq.qid)), retired=retired)
 
 
 def ring_text(qp, ssd=None, width: int = 16, ascii: bool = False) -> str:
@@ -132,7 +133,9 @@ def _retired(qp):
 def _look_sq(sq, told):
     entries = np.array(sq.entries, dtype=np.uint8)
     host = {"tail": int(sq.tail), "head": int(sq.head), "rung": int(sq.rung or 0)}
-    drive = told and {"head": told["sq_head"], "tail": told["sq_tail"]}
+    drive = None
+    if told and told["sq_head"] is not None:
+        drive = {"head": told["sq_head"], "tail": told["sq_tail"]}
     depth = int(sq.depth)
     life = np.where(entries.any(axis=1), DONE, FREE).astype(np.uint8)
     order = (np.arange(depth) - host["head"]) % depth          # 0 at the host's head, counting towards the tail
@@ -147,7 +150,9 @@ def _look_sq(sq, told):
 def _look_cq(cq, told):
     entries = np.array(cq.entries, dtype=np.uint8)
     host = {"head": int(cq.head), "phase": int(cq.phase), "rung": int(cq.rung or 0)}
-    drive = told and {"tail": told["cq_tail"], "head": told["cq_head"], "phase": told["phase"]}
+    drive = None
+    if told and told["cq_tail"] is not None:
+        drive = {"tail": told["cq_tail"], "head": told["cq_head"], "phase": told["phase"]}
     depth = int(cq.depth)
     life = np.where(entries.any(axis=1), DONE, FREE).astype(np.uint8)
     seen = (host["head"] - host["rung"]) % depth
