@@ -12,7 +12,7 @@ from nvlab._core cimport nvme
 from nvlab._core.atomics cimport (nv_backoff, nv_load32, nv_lower_priority, nv_now_ns, nv_prefetch, nv_prefetch_write,
                                   nv_relax, nv_store64, nv_trylock, nv_unlock)
 from nvlab._core.memory cimport IovaMap, iova_translate
-from nvlab.spec.errors import UsageError
+from nvlab.spec.errors import ControllerTimeout, UsageError
 
 include "ssd_nvm.pxi"
 
@@ -148,6 +148,24 @@ cdef class DataPath:
     def release(self):
         """Give the lock back."""
         nv_unlock(&self.d.lock)
+
+    def __enter__(self):
+        """Hold the lock in a with block: no interrupt can come between taking it and the block, as it could in Python."""
+        if not self.acquire(10.0):
+            raise ControllerTimeout("the embedded drive has been busy for 10 s; another thread holds it still")
+        return self
+
+    def __exit__(self, *exc):
+        nv_unlock(&self.d.lock)
+
+    def pump(self, serve, bint blocking=False):
+        """poll(), then serve(), under the lock: 0 when another thread has it (`blocking`: still, after 10 ms)."""
+        if not (self.acquire(0.01) if blocking else nv_trylock(&self.d.lock)):
+            return 0
+        try:
+            return self.poll() + serve()
+        finally:
+            nv_unlock(&self.d.lock)
 
     # -- configuration
     def configure(self, bint enabled, uint32_t page, uint64_t max_transfer):

@@ -2,7 +2,7 @@
 import functools
 
 from nvlab.spec.commands import cmd
-from nvlab.spec.errors import UsageError
+from nvlab.spec.errors import NvmeStatusError, UsageError
 from nvlab.spec.identify import IdentifyController, IdentifyNamespace, NamespaceDescriptors, NamespaceList
 from nvlab.spec.logs import CommandsSupportedLog, ErrorLogEntry, FirmwareLog, SmartLog
 
@@ -138,7 +138,7 @@ class AdminMixin:
         """
         self._check_queue("Create I/O CQ", qid, depth, self.io_cqs)
         cq = CompletionQueue(qid, depth, self.bar, self.dma, self.regs.dstrd, self.function.pump)
-        self.execute(cmd.create_io_cq(qid=qid, qsize=depth - 1, prp1=cq.iova, pc=1), what=f"Create I/O CQ qid={qid}")
+        self._create(cmd.create_io_cq(qid=qid, qsize=depth - 1, prp1=cq.iova, pc=1), cq, f"Create I/O CQ qid={qid}")
         self.io_cqs[qid] = cq
         return cq
 
@@ -154,9 +154,19 @@ class AdminMixin:
             raise UsageError(f"Create I/O SQ qid={qid}: {cq.name} is not an I/O completion queue of this controller; "
                              "create_io_cq() comes first (base 2.0c 5.5)")
         sq = SubmissionQueue(qid, depth, self.bar, self.dma, self.regs.dstrd)
-        self.execute(cmd.create_io_sq(qid=qid, qsize=depth - 1, cqid=cq.qid, prp1=sq.iova, pc=1), what=f"Create I/O SQ qid={qid}")
+        self._create(cmd.create_io_sq(qid=qid, qsize=depth - 1, cqid=cq.qid, prp1=sq.iova, pc=1), sq, f"Create I/O SQ qid={qid}")
         self.io[qid] = QueuePair(sq, cq, self)
         return sq
+
+    def _create(self, command, queue, what):
+        """Send a creation. When its outcome stays unknown, the queue's memory and identifier stay reserved until a reset."""
+        self.unsure[queue.qid] = queue
+        try:
+            self.execute(command, what=what)
+        except NvmeStatusError:
+            del self.unsure[queue.qid]
+            raise
+        del self.unsure[queue.qid]
 
     def _check_queue(self, what, qid, depth, taken):
         mqes = int(self.cap.MQES) + 1
@@ -196,7 +206,8 @@ class AdminMixin:
         if self.queue_limit is None:
             self.set_number_of_queues()
         if qid is None:
-            qid = next((q for q in range(1, self.queue_limit + 1) if q not in self.io_cqs and q not in self.io), None)
+            taken = {*self.io, *self.io_cqs, *self.unsure}
+            qid = next((q for q in range(1, self.queue_limit + 1) if q not in taken), None)
             if qid is None:
                 raise UsageError(f"no I/O queue identifier is free: all {self.queue_limit} that the controller granted are in use; "
                                  "delete_io_queue_pair() one of them")

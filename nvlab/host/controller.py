@@ -70,6 +70,7 @@ class Controller(AdminMixin):
         """The state before any queue exists."""
         self.admin, self.id, self.queue_limit = None, None, None
         self.io, self.io_cqs, self.namespaces = {}, {}, {}
+        self.unsure = {}                         # qid -> a queue whose creation was interrupted
 
     # -- what it is
 

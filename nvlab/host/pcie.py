@@ -61,8 +61,12 @@ class SubmissionQueue(SubmissionRing, _Owned):
             if not isinstance(command, Command):
                 command = Command(bytearray(bytes(command)))
             command.cid = cid = self._identifier(cid)
-            slot = self.push(bytes(command))
             request = self.outstanding[cid] = Request(command, self, held, what)
+            try:                                 # known before it is in the ring: its buffers are held, whatever interrupts us
+                slot = self.push(bytes(command))
+            except UsageError:
+                del self.outstanding[cid]
+                raise
             return request, slot
 
     def _identifier(self, cid):
@@ -130,17 +134,20 @@ class CompletionQueue(CompletionRing, _Owned):
 
     def take(self):
         """poll() without moving an inline drive first."""
-        raw = self.pop()
-        if raw is None:
+        if not self.has_new():
             return None
-        completion = Completion(raw)
+        completion, request = self.peek(), None
         sq = self.sqs.get(int(completion.sqid))
         if sq is not None:
             if completion.sqhd < sq.depth:
                 sq.head = int(completion.sqhd)
-            request = sq.outstanding.pop(int(completion.cid), None)
+            request = sq.outstanding.get(int(completion.cid))
             if request is not None:
                 request.finish(completion)
+                sq.outstanding.pop(request.cid, None)
+        self.pop()                               # last: an interrupted delivery is repeated, not lost
+        if request is not None and request.on_done:
+            request.on_done(request)
         return completion
 
     def ring(self):

@@ -22,10 +22,8 @@ class Request:
         return self.completion is not None
 
     def finish(self, completion):
-        """Take the completion; called by the completion queue."""
+        """Take the completion; called by the completion queue, which calls on_done once the slot is free."""
         self.completion, self.held = completion, ()
-        if self.on_done:
-            self.on_done(self)
 
     def wait(self, timeout=None):
         """Block until completed, moving this queue pair along. Returns the Completion.

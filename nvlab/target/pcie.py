@@ -5,7 +5,7 @@ import weakref
 
 from nvlab._core.ssd import DataPath
 from nvlab.spec import status
-from nvlab.spec.commands import Command
+from nvlab.spec.commands import Command, cmd
 from nvlab.spec.errors import ControllerTimeout, UsageError
 
 from .admin import Failed, Later
@@ -90,14 +90,13 @@ class Ssd:
         """Stop the thread and drop the queues; closing twice is harmless."""
         self._mode = "manual"
         self._stop_thread()
-        with self:
+        with self.datapath:
             self.controller.reset()
             self.inside.clear()
 
     def __enter__(self):
         """Hold the drive still: no one else moves it inside this block."""
-        if not self.datapath.acquire(10.0):
-            raise ControllerTimeout("the embedded drive has been busy for 10 s; another thread holds it still")
+        self.datapath.__enter__()
         return self
 
     def __exit__(self, *exc):
@@ -111,7 +110,7 @@ class Ssd:
 
     def write_register(self, offset, value, width):
         """A host's write of `width` bytes below 1000h."""
-        with self:
+        with self.datapath:
             self.controller.write(offset, value, width)
             if not self.controller.csts.RDY:
                 self.inside.clear()
@@ -123,33 +122,37 @@ class Ssd:
 
         A command that was begun with fetch() or execute() is finished first.
         """
-        with self:
+        with self.datapath:
             return self._step()
 
     def fetch(self):
         """Take the next entry off a submission queue: admin first, then I/O queues in turn. Returns it, or None."""
-        with self:
+        with self.datapath:
             return self._fetch()
 
     def execute(self):
         """Execute the oldest fetched command. Returns it, with its status, or None."""
-        with self:
+        with self.datapath:
             return self._execute()
 
     def complete(self):
         """Post the completion of the oldest executed command. Returns it; None when there is none or its CQ is full."""
-        with self:
+        with self.datapath:
             return self._complete()
 
     def _step(self):
-        if not self.inside and self._fetch() is None:
+        held = next((h for h in self.inside if self._can_move(h)), None) or self._fetch()
+        if held is None:
             return self._report_event()
-        held = self.inside[0]
         if held.state == "fetched":
-            self._execute()
-        if held.state == "executed" and self._complete() is None:
-            return None
+            self._execute_one(held)
+        if held.state == "executed":
+            self._finish(held)
         return held
+
+    def _can_move(self, held):
+        path = self.datapath
+        return held.state == "fetched" or not path.sq_live(held.sqid) or path.room(held.sqid)
 
     def _fetch(self):
         self.controller.note_doorbells()
@@ -157,33 +160,42 @@ class Ssd:
         order = [0] + [(self._turn + i) % path.queues + 1 for i in range(path.queues)]
         for sqid in order:
             if path.waiting(sqid) and path.room(sqid):
-                held = InFlight(sqid, path.fetch(sqid), sqid == 0)
-                self.inside.append(held)
                 if sqid:
                     self._turn = sqid
-                return held
+                return self._take_in(sqid)
         return None
+
+    def _take_in(self, sqid):
+        held = InFlight(sqid, self.datapath.fetch(sqid), sqid == 0)
+        self.inside.append(held)
+        return held
 
     def _execute(self):
         held = next((h for h in self.inside if h.state == "fetched"), None)
-        if held is not None:
-            held.state, held.status = "executed", self._run(held)
-            if held.status is Later:             # completes when there is an event to report
-                held.state, held.status = "waiting", None
-                self.inside.remove(held)
+        return held and self._execute_one(held)
+
+    def _execute_one(self, held):
+        result = self._run(held)
+        held.state, held.status = "executed", result
+        if result is Later:                      # completes when there is an event to report
+            held.state, held.status = "waiting", None
+            self.inside.remove(held)
         return held
 
     def _complete(self):
-        held = next((h for h in self.inside if h.state == "executed"), None)
-        if held is not None and not self.datapath.sq_live(held.sqid):
-            self.inside.remove(held)             # its queue was deleted meanwhile, and the command with it (base 2.0c 5.7)
+        return next((h for h in list(self.inside) if h.state == "executed" and self._finish(h)), None)
+
+    def _finish(self, held):
+        """Post the completion of an executed command. False while its completion queue is full."""
+        path = self.datapath
+        if not path.sq_live(held.sqid):          # deleted meanwhile, and the command with it (base 2.0c 5.7)
             held.state = "dropped"
-            return held
-        if held is None or not self.datapath.complete(held.sqid, int(held.command.cid), held.status, held.dw0):
-            return None
+        elif path.complete(held.sqid, int(held.command.cid), held.status, held.dw0):
+            held.state = "completed"
+        else:
+            return False
         self.inside.remove(held)
-        held.state = "completed"
-        return held
+        return True
 
     def _run(self, held):
         """Execute a fetched command. Returns its 15-bit status, or Later; sets held.dw0."""
@@ -227,8 +239,11 @@ class Ssd:
         return f"<asynchronous event {dw0:#x} reported with cid {cid}>"
 
     def _abort_event(self, cid):
-        what = status.COMMAND_ABORT_REQUESTED
-        self.datapath.complete(0, cid, what.sc | what.sct << 8)
+        """Complete the event request `cid` as aborted, before the Abort that asked for it (base 2.0c 5.1)."""
+        held = InFlight(0, bytes(cmd.async_event_request(cid=cid)), True)
+        held.state, held.status = "executed", status.COMMAND_ABORT_REQUESTED.field
+        self.inside.appendleft(held)
+        self._finish(held)
 
     # -- in rounds
 
@@ -237,38 +252,33 @@ class Ssd:
 
         While another thread moves the drive, a poll returns 0 at once; a `blocking` call waits up to 10 ms for its turn.
         """
-        if not (self.datapath.acquire(0.01) if blocking else self.datapath.try_acquire()):
-            return 0
-        try:
-            return self.datapath.poll() + self._serve()
-        finally:
-            self.datapath.release()
+        return self.datapath.pump(self._serve, blocking)
 
     def service(self):
         """What needs Python: called by the drive's thread with the GIL. Returns how many commands completed."""
-        with self:
-            return self._serve()
+        try:
+            with self.datapath:
+                return self._serve()
+        except ControllerTimeout:                # somebody holds it still for long: ask again
+            return 0
 
     def _serve(self):
-        """Admin commands, deferred I/O commands, and events; the lock is held."""
+        """Admin commands, deferred I/O commands, and events; the lock is held. What was begun, by hand too, goes first."""
         path, done = self.datapath, 0
         path.clear_attention()
-        while path.waiting(0) and path.room(0) and done < 64:
-            self._step_one(0)
+        while self.inside and any(map(self._can_move, self.inside)):
+            self._step()
             done += 1
-        for sqid in path.stalled():
-            if path.room(sqid):
-                self._step_one(sqid)
+        for sqid in (0, *path.stalled()):
+            while path.waiting(sqid) and path.room(sqid) and done < 64:
+                self._take_in(sqid)
+                self._step()
                 done += 1
+                if sqid:
+                    break                        # the next may be one that the core executes
         while self._report_event() is not None:
             done += 1
         return done
-
-    def _step_one(self, sqid):
-        held = InFlight(sqid, self.datapath.fetch(sqid), sqid == 0)
-        code = self._run(held)
-        if code is not Later:
-            self.datapath.complete(sqid, int(held.command.cid), code, held.dw0)
 
     # -- looking in
 
