@@ -13,7 +13,7 @@ cdef struct dsq_t:                 # a submission queue, as the drive holds it
     volatile uint32_t *db          # SQyTDBL in shared memory
     uint32_t size
     uint32_t head                  # next entry to fetch
-    uint32_t bad                   # last doorbell value refused, to report it once
+    uint32_t bad                   # last doorbell value refused, to report it once; 0: none
     uint16_t cqid
     bint live
     bint stalled                   # the entry at the head waits for Python

@@ -202,7 +202,7 @@ cdef class DataPath:
         cq.base = iova_translate(self.d.iova, iova, <uint64_t>size * 16)
         if cq.base == NULL:
             return False
-        cq.size, cq.tail, cq.head, cq.phase, cq.bad = size, 0, 0, 1, 0xFFFFFFFF
+        cq.size, cq.tail, cq.head, cq.phase, cq.bad = size, 0, 0, 1, 0
         cq.db[0] = 0
         cq.live = True
         return True
@@ -213,7 +213,7 @@ cdef class DataPath:
         sq.base = iova_translate(self.d.iova, iova, <uint64_t>size * 64)
         if sq.base == NULL:
             return False
-        sq.size, sq.head, sq.cqid, sq.bad, sq.stalled = size, 0, cqid, 0xFFFFFFFF, False
+        sq.size, sq.head, sq.cqid, sq.bad, sq.stalled = size, 0, cqid, 0, False
         sq.db[0] = 0
         sq.live = True
         if qid:
@@ -325,7 +325,7 @@ cdef class DataPath:
             if self.d.sq[q].live:
                 if value >= self.d.sq[q].size and value != self.d.sq[q].bad:
                     found.append(("sq", q, value, True))
-                self.d.sq[q].bad = value if value >= self.d.sq[q].size else 0xFFFFFFFF
+                self.d.sq[q].bad = value if value >= self.d.sq[q].size else 0
             elif value != self.idle_seen[q][0]:
                 found.append(("sq", q, value, False))
             self.idle_seen[q][0] = 0 if self.d.sq[q].live else value
@@ -333,7 +333,7 @@ cdef class DataPath:
             if self.d.cq[q].live:
                 if value >= self.d.cq[q].size and value != self.d.cq[q].bad:
                     found.append(("cq", q, value, True))
-                self.d.cq[q].bad = value if value >= self.d.cq[q].size else 0xFFFFFFFF
+                self.d.cq[q].bad = value if value >= self.d.cq[q].size else 0
             elif value != self.idle_seen[q][1]:
                 found.append(("cq", q, value, False))
             self.idle_seen[q][1] = 0 if self.d.cq[q].live else value
