@@ -3,7 +3,12 @@
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from nvlab._core.atomics cimport nv_mmio_read32, nv_mmio_read64, nv_mmio_write32, nv_mmio_write64
+from nvlab._core.trace cimport CQ_DOORBELL, HOST, REG_READ, REG_WRITE, SQ_DOORBELL, Lane
 from nvlab.spec.errors import ControllerGone, RegisterError
+
+
+cdef enum:
+    DOORBELLS = 0x1000
 
 
 def check_access(offset, width, size):
@@ -25,8 +30,13 @@ cdef class Bar:
     """The registers of one controller. Subclasses carry the access: memory, a qtest socket, a trap.
 
     The Python methods check and raise; the C methods serve the core's loops, return 0, or a negative number when the
-    device is gone. `direct()` gives the address of a doorbell where a plain store reaches it, NULL elsewhere.
+    device is gone. `direct()` gives the address of a doorbell where a plain store reaches it, NULL elsewhere. `lane` is where
+    accesses from Python are recorded.
     """
+
+    def __cinit__(self, *args, **kwargs):
+        self.lane = Lane("host")
+        self.doorbell_stride = 4
 
     cdef int c_read32(self, uint64_t offset, uint32_t *value) noexcept nogil:
         return -1
@@ -40,33 +50,61 @@ cdef class Bar:
     cdef bint alive(self) noexcept nogil:
         return True
 
+    cdef uint32_t queue_at(self, uint64_t doorbell) noexcept nogil:
+        """The queue whose doorbell lies at an offset: SQ tail and CQ head by turns from 1000h on (NVMe over PCIe 1.0, 3.1.2)."""
+        return <uint32_t>((doorbell - DOORBELLS) // self.doorbell_stride) >> 1 if doorbell >= DOORBELLS else 0
+
     def read32(self, offset):
         """Read 32 bits at byte `offset`. Raises RegisterError (bounds, alignment) or ControllerGone."""
-        cdef uint32_t value = 0
-        check_access(offset, 4, self.size)
-        if self.c_read32(offset, &value) < 0:
-            raise ControllerGone(f"read of register {offset:#x}: the device is gone")
-        return value
+        return self._read(offset, 4)
 
     def read64(self, offset):
-        """Read 64 bits at byte `offset` as two 32-bit reads, low half first (always allowed: NVMe over PCIe 1.0, 3.1.1)."""
-        check_access(offset, 8, self.size)
-        low = self.read32(offset)
-        return low | self.read32(offset + 4) << 32
+        """Read 64 bits at byte `offset`, in one access where the device has those. Raises as read32() does."""
+        return self._read(offset, 8)
 
     def write32(self, offset, value):
         """Write 32 bits at byte `offset`. Raises RegisterError (bounds, alignment, value) or ControllerGone."""
-        check_access(offset, 4, self.size)
-        check_value(value, 4)
-        if self.c_write32(offset, value) < 0:
-            raise ControllerGone(f"write of {value:#x} to register {offset:#x}: the device is gone")
+        self._write(offset, 4, value)
 
     def write64(self, offset, value):
-        """Write 64 bits at byte `offset` as two 32-bit writes, low half first."""
-        check_access(offset, 8, self.size)
-        check_value(value, 8)
-        self.write32(offset, value & 0xFFFFFFFF)
-        self.write32(offset + 4, value >> 32)
+        """Write 64 bits at byte `offset`, in one access where the device has those. Raises as write32() does."""
+        self._write(offset, 8, value)
+
+    def _read(self, offset, width):
+        check_access(offset, width, self.size)
+        value = self.load(offset, width)
+        if self.lane.lane.on:
+            self.lane.record(REG_READ, HOST, 0, width, offset, value)
+        return value
+
+    def _write(self, offset, width, value):
+        check_access(offset, width, self.size)
+        check_value(value, width)
+        if self.lane.lane.on:                    # before the device can answer: what it does comes later in time
+            self._record_write(offset, width, value)
+        self.store(offset, width, value)
+
+    def _record_write(self, offset, width, value):
+        """A register write, or a doorbell."""
+        if offset < DOORBELLS:
+            self.lane.record(REG_WRITE, HOST, 0, width, offset, value)
+        else:
+            kind = CQ_DOORBELL if (offset - DOORBELLS) // self.doorbell_stride & 1 else SQ_DOORBELL
+            self.lane.record(kind, HOST, self.queue_at(offset), value & 0xFFFFFFFF, offset, 0)
+
+    def load(self, offset, width):
+        """Carry a checked read out; subclasses say how. Here: 32 bits at a time, low half first, which is always allowed."""
+        cdef uint32_t value = 0
+        if self.c_read32(offset, &value) < 0:
+            raise ControllerGone(f"read of register {offset:#x}: the device is gone")
+        return value if width == 4 else value | self.load(offset + 4, 4) << 32
+
+    def store(self, offset, width, value):
+        """Carry a checked write out; subclasses say how. Here: 32 bits at a time, low half first."""
+        if self.c_write32(offset, value & 0xFFFFFFFF) < 0:
+            raise ControllerGone(f"write of {value:#x} to register {offset:#x}: the device is gone")
+        if width == 8:
+            self.store(offset + 4, 4, value >> 32)
 
     def is_alive(self):
         """False once the device is known to have vanished."""
@@ -93,13 +131,15 @@ cdef class MappedBar(Bar):
     cdef volatile uint32_t *direct(self, uint64_t offset) noexcept nogil:
         return <volatile uint32_t *>(self.ptr + offset)
 
-    def read64(self, offset):
-        """Read 64 bits at byte `offset` in one access."""
-        check_access(offset, 8, self.size)
-        return nv_mmio_read64(self.ptr + <uint64_t>offset)
+    def load(self, offset, width):
+        """Read in one access."""
+        if width == 8:
+            return nv_mmio_read64(self.ptr + <uint64_t>offset)
+        return nv_mmio_read32(self.ptr + <uint64_t>offset)
 
-    def write64(self, offset, value):
-        """Write 64 bits at byte `offset` in one access."""
-        check_access(offset, 8, self.size)
-        check_value(value, 8)
-        nv_mmio_write64(self.ptr + <uint64_t>offset, value)
+    def store(self, offset, width, value):
+        """Write in one access."""
+        if width == 8:
+            nv_mmio_write64(self.ptr + <uint64_t>offset, value)
+        else:
+            nv_mmio_write32(self.ptr + <uint64_t>offset, value)

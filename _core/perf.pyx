@@ -17,6 +17,7 @@ from nvlab._core.mmio cimport Bar
 from nvlab._core.rings cimport (CompletionRing, SubmissionRing, cq_advance, cq_new, cq_ring, cq_t, sq_push, sq_ring, sq_space,
                                 sq_t)
 from nvlab._core.ssd cimport DataPath, ssd_t, ssd_try_poll
+from nvlab._core.trace cimport CQ_DOORBELL, CQE_SEEN, HOST, SQ_DOORBELL, Lane, emit, emit_sqe, lane_t
 from nvlab.spec.errors import UsageError
 
 ENDS = ("running", "time", "count", "stopped", "gone", "timeout", "protocol")
@@ -86,6 +87,7 @@ cdef class PerfLoop:
     cdef stats_t *stats
     cdef Bar bar
     cdef DataPath ssd
+    cdef readonly Lane lane             # where this loop's events are recorded
     cdef list held
     cdef uint32_t blocks, block_size, io_size, read_percent
     cdef bint random, verify
@@ -111,7 +113,8 @@ cdef class PerfLoop:
         free(self.stats)
 
     def __init__(self, Bar bar, *, io_size, block_size, read_percent=100, random=False, verify=False, seed=0,
-                 seconds=0.0, warmup=0.0, count=0, timeout=10.0, DataPath ssd=None, spins=100):
+                 seconds=0.0, warmup=0.0, count=0, timeout=10.0, DataPath ssd=None, spins=100,
+                 Lane lane=None):
         """`ssd` is a drive in this process that this loop itself has to move (mode inline), or None.
 
         `seconds` and `warmup` in seconds (0: without limit), `count` I/Os (0: without limit), `timeout` in seconds is how
@@ -122,6 +125,7 @@ cdef class PerfLoop:
         self.read_percent, self.random, self.verify, self.seed = read_percent, random, verify, seed
         self.seconds, self.warmup, self.count, self.timeout_ns = seconds, warmup, count, <uint64_t>(timeout * 1e9)
         self.spins = spins
+        self.lane = lane if lane is not None else Lane("perf")
 
     def add_queue(self, SubmissionRing sq, CompletionRing cq, entries, data, *, first_lba, blocks, start=0, seed=0):
         """Drive a queue pair with one tracker for each 64-byte entry of `entries`.
@@ -139,6 +143,8 @@ cdef class PerfLoop:
             raise UsageError("perf: entries must be (depth, 64) and data (depth, io_size)")
         if sqes.shape[0] >= <Py_ssize_t>sq.s.depth or sqes.shape[0] >= <Py_ssize_t>cq.c.depth:
             raise UsageError(f"perf: {sqes.shape[0]} commands in flight need queues of {sqes.shape[0] + 1} entries")
+        if blocks < self.blocks:
+            raise UsageError(f"perf: an I/O of {self.blocks} blocks doesn't fit the {blocks} blocks to measure on")
         q = &self.queues[self.queue_count]
         q.depth = <uint32_t>sqes.shape[0]
         q.trackers = <tracker_t *>calloc(q.depth, sizeof(tracker_t))
@@ -234,8 +240,8 @@ cdef class PerfLoop:
             if self.queues[i].outstanding and now - self.queues[i].progress > self.timeout_ns and now > self.queues[i].progress:
                 self.ended = TIMEOUT
 
-    cdef inline void prepare(self, queue_t *q, tracker_t *t, uint64_t now) noexcept nogil:
-        """Choose what the tracker does next and put its entry into the ring."""
+    cdef inline void prepare(self, queue_t *q, tracker_t *t, uint64_t now, uint64_t traced) noexcept nogil:
+        """Choose what the tracker does next and put its entry into the ring; `traced` is the event's time, 0 for none."""
         cdef uint64_t step
         cdef uint32_t opcode = nvme.NVM_READ
         if self.random:
@@ -254,6 +260,8 @@ cdef class PerfLoop:
         (<uint64_t *>(t.sqe + nvme.RW_SLBA))[0] = t.lba
         if self.verify and opcode == nvme.NVM_WRITE:
             self.stamp(t)
+        if traced:
+            emit_sqe(&self.lane.lane, traced, q.sq.qid, q.sq.tail, t.sqe)
         sq_push(q.sq, t.sqe)
 
     cdef void fill(self, queue_t *q, uint64_t now) noexcept nogil:
@@ -262,11 +270,21 @@ cdef class PerfLoop:
         for i in range(q.depth):
             if sq_space(q.sq) == 0 or (self.limit and self.submitted >= self.limit):
                 break
-            self.prepare(q, &q.trackers[i], now)
+            self.prepare(q, &q.trackers[i], now, nv_now_ns() if self.lane.lane.on else 0)
             q.outstanding += 1
         q.progress = now
-        if sq_ring(q.sq, self.bar) < 0:
+        if self.ring_sq(q, self.lane.lane.on) < 0:
             self.ended = GONE
+
+    cdef inline int ring_sq(self, queue_t *q, bint traced) noexcept nogil:
+        if traced:
+            emit(&self.lane.lane, nv_now_ns(), SQ_DOORBELL, HOST, q.sq.qid, q.sq.tail, q.sq.doorbell, q.sq.rung)
+        return sq_ring(q.sq, self.bar)
+
+    cdef inline int ring_cq(self, queue_t *q, bint traced) noexcept nogil:
+        if traced:
+            emit(&self.lane.lane, nv_now_ns(), CQ_DOORBELL, HOST, q.cq.qid, q.cq.head, q.cq.doorbell, q.cq.rung)
+        return cq_ring(q.cq, self.bar)
 
     cdef inline uint32_t round(self, queue_t *q, uint64_t *now, bint running) noexcept nogil:
         """Take what has completed, resubmit, ring each doorbell once. Returns how many completed."""
@@ -275,6 +293,9 @@ cdef class PerfLoop:
         cdef uint64_t w, latency, sum = 0
         cdef uint64_t low = self.stats.latency_min, high = self.stats.latency_max
         cdef uint32_t cid, n = 0, good = 0
+        cdef lane_t *lane = &self.lane.lane
+        cdef bint traced = lane.on
+        cdef uint64_t seen = 0
         if not cq_new(cq):
             return 0
         now[0] = nv_now_ns()
@@ -286,6 +307,9 @@ cdef class PerfLoop:
                 break
             t = &q.trackers[cid]
             q.sq.head = <uint32_t>(w & 0xFFFF)
+            if traced:                           # a time for each: the drive may have posted it just now
+                seen = nv_now_ns()
+                emit(lane, seen, CQE_SEEN, HOST, cq.qid, cq.head, (<uint64_t *>(cq.entries + <uint64_t>cq.head * 16))[0], w)
             cq_advance(cq)
             n += 1
             latency = now[0] - t.start
@@ -302,7 +326,7 @@ cdef class PerfLoop:
                 if self.verify and t.opcode == nvme.NVM_READ and not self.matches(t):
                     self.stats.miscompares += 1
             if running and (self.limit == 0 or self.submitted < self.limit):
-                self.prepare(q, t, now[0])
+                self.prepare(q, t, now[0], seen)
             else:
                 t.busy = 0
                 q.outstanding -= 1
@@ -314,7 +338,7 @@ cdef class PerfLoop:
         self.stats.latency_max = high
         self.stats.bytes += <uint64_t>good * self.io_size
         nv_store64(&self.stats.ios, self.stats.ios + n)
-        if cq_ring(cq, self.bar) < 0 or (q.sq.rung != q.sq.tail and sq_ring(q.sq, self.bar) < 0):
+        if self.ring_cq(q, traced) < 0 or (q.sq.rung != q.sq.tail and self.ring_sq(q, traced) < 0):
             self.ended = GONE
         return n
 

@@ -331,27 +331,13 @@ cdef class QtestBar(Bar):
     cdef object gone(self, what):
         return ControllerGone(f"{what}: the device is gone: {self.channel.dead or 'QEMU refused the access'}")
 
-    def read32(self, offset):
-        """Read 32 bits at byte `offset`. Raises RegisterError (bounds, alignment) or ControllerGone."""
-        check_access(offset, 4, self.size)
-        return self.read(b"readl", offset)
+    def load(self, offset, width):
+        """Read in one access."""
+        return self.read(b"readl" if width == 4 else b"readq", offset)
 
-    def read64(self, offset):
-        """Read 64 bits at byte `offset` in one access."""
-        check_access(offset, 8, self.size)
-        return self.read(b"readq", offset)
-
-    def write32(self, offset, value):
-        """Write 32 bits at byte `offset`; returns when QEMU has taken it, or at once for a doorbell."""
-        check_access(offset, 4, self.size)
-        check_value(value, 4)
-        self.write(b"writel", offset, value)
-
-    def write64(self, offset, value):
-        """Write 64 bits at byte `offset` in one access."""
-        check_access(offset, 8, self.size)
-        check_value(value, 8)
-        self.write(b"writeq", offset, value)
+    def store(self, offset, width, value):
+        """Write in one access; returns when QEMU has taken it, or at once for a doorbell."""
+        self.write(b"writel" if width == 4 else b"writeq", offset, value)
 
     cdef object read(self, const char *verb, uint64_t offset):
         cdef uint64_t result = 0

@@ -9,6 +9,7 @@ cdef struct sq_t:
     uint8_t *entries            # depth x 64 bytes
     volatile uint32_t *direct   # SQyTDBL where a plain store reaches it, else NULL
     uint64_t doorbell           # SQyTDBL's offset in the BAR
+    uint32_t qid
     uint32_t depth
     uint32_t tail               # next slot to fill
     uint32_t head               # how far the controller has fetched, as its completions told (SQHD)
@@ -18,6 +19,7 @@ cdef struct cq_t:
     uint8_t *entries            # depth x 16 bytes
     volatile uint32_t *direct   # CQyHDBL, likewise
     uint64_t doorbell
+    uint32_t qid
     uint32_t depth
     uint32_t head               # next slot to look at
     uint32_t phase              # the Phase Tag that makes that slot new (base 2.0c 4.2.4)

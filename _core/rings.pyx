@@ -5,6 +5,7 @@ from libc.string cimport memset
 
 from nvlab._core.atomics cimport nv_backoff, nv_fence, nv_now_ns
 from nvlab._core.mmio cimport Bar
+from nvlab._core.trace cimport CQE_SEEN, HOST, Lane, emit, emit_sqe
 from nvlab.spec.errors import UsageError
 
 
@@ -27,6 +28,7 @@ cdef class SubmissionRing:
         self.s.depth = depth
         self.s.doorbell = doorbell
         self.s.direct = bar.direct(doorbell)
+        self.s.qid = bar.queue_at(doorbell)
 
     def push(self, const uint8_t[::1] sqe):
         """Copy a 64-byte entry into the slot at the tail, move the tail, return the slot. Raises UsageError when full."""
@@ -36,6 +38,9 @@ cdef class SubmissionRing:
             raise UsageError(f"the submission queue is full: {self.s.depth - 1} entries wait (one of {self.s.depth} stays empty); "
                              "ring the doorbell, let the drive work, and poll the completion queue")
         cdef int slot = self.s.tail
+        cdef Lane lane = self.bar.lane
+        if lane.lane.on:
+            emit_sqe(&lane.lane, nv_now_ns(), self.s.qid, slot, &sqe[0])
         sq_push(&self.s, &sqe[0])
         return slot
 
@@ -102,6 +107,7 @@ cdef class CompletionRing:
         self.c.phase = 1                        # a zeroed ring holds phase 0: the first lap posts 1 (base 2.0c 4.2.4)
         self.c.doorbell = doorbell
         self.c.direct = bar.direct(doorbell)
+        self.c.qid = bar.queue_at(doorbell)
 
     def has_new(self):
         """True when the slot at the head has flipped its phase: the controller posted there."""
@@ -109,9 +115,14 @@ cdef class CompletionRing:
 
     def pop(self):
         """The 16 bytes at the head, which then moves on, or None when nothing new is there."""
+        cdef Lane lane = self.bar.lane
+        cdef uint8_t *slot
         if not cq_new(&self.c):
             return None
-        raw = (<char *>(self.c.entries + <uint64_t>self.c.head * 16))[:16]
+        slot = self.c.entries + <uint64_t>self.c.head * 16
+        raw = (<char *>slot)[:16]
+        if lane.lane.on:
+            emit(&lane.lane, nv_now_ns(), CQE_SEEN, HOST, self.c.qid, self.c.head, (<uint64_t *>slot)[0], (<uint64_t *>slot)[1])
         cq_advance(&self.c)
         return raw
 

@@ -4,7 +4,7 @@ import os
 
 from nvlab import bdev
 from nvlab._core.memory import DmaPool
-from nvlab._core.mmio import MappedBar, check_access, check_value
+from nvlab._core.mmio import MappedBar
 from nvlab.spec import registers
 from nvlab.spec.errors import RegisterError, UsageError
 from nvlab.target.pcie import Ssd
@@ -25,37 +25,21 @@ class EmbeddedBar(MappedBar):
         super().__init__(memory)
         self.ssd = None
 
-    def read32(self, offset):
-        """Read 32 bits. Doorbells are write-only: RegisterError."""
-        check_access(offset, 4, self.size)
-        return self._below(offset, 4)
-
-    def read64(self, offset):
-        """Read 64 bits."""
-        check_access(offset, 8, self.size)
-        return self._below(offset, 8)
-
-    def _below(self, offset, width):
+    def load(self, offset, width):
+        """Trap a register read. Doorbells are write-only: RegisterError."""
         if offset >= DOORBELLS:
             raise RegisterError(f"register offset {offset:#x} is a doorbell, which is write-only: "
                                 "ask the queue (sq.rung, cq.rung) what was written last")
         return self.ssd.read_register(offset, width)
 
-    def write32(self, offset, value):
-        """Write 32 bits."""
-        check_access(offset, 4, self.size)
-        check_value(value, 4)
-        if offset >= DOORBELLS:
-            return super().write32(offset, value)
-        self.ssd.write_register(offset, value, 4)
-
-    def write64(self, offset, value):
-        """Write 64 bits of the registers below 1000h."""
-        check_access(offset, 8, self.size)
-        check_value(value, 8)
-        if offset >= DOORBELLS:
+    def store(self, offset, width, value):
+        """Trap a register write; put a doorbell's value into shared memory."""
+        if offset < DOORBELLS:
+            self.ssd.write_register(offset, value, width)
+        elif width == 4:
+            super().store(offset, width, value)
+        else:
             raise RegisterError(f"register offset {offset:#x}: doorbells are 32 bits wide (NVMe over PCIe 1.0, 3.1.2)")
-        self.ssd.write_register(offset, value, 8)
 
 
 class EmbeddedFunction(Function):

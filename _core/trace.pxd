@@ -1,0 +1,69 @@
+"""Events of fixed size in rings of fixed memory, one lane a writer, so that nobody waits for anybody."""
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy
+
+from nvlab._core.atomics cimport nv_now_ns, nv_store64
+
+cdef enum event_kind:
+    REG_READ = 1           # index: width in bytes, a: offset, b: value
+    REG_WRITE = 2
+    SQ_DOORBELL = 3        # index: new value, a: offset, b: the value before
+    CQ_DOORBELL = 4
+    SQE_POST = 5           # index: slot, a: opcode | cid << 16 | nsid << 32, b: number of its 64 bytes in `sqes`
+    SQE_FETCH = 6          # index: slot, a: opcode | cid << 16 | nsid << 32
+    DMA = 7                # index: cid, a: IOVA, b: bytes, bit 63 when the drive writes
+    CQE_POST = 8           # index: slot, a and b: the entry's 16 bytes
+    CQE_SEEN = 9           # the same
+    QUEUE_NEW = 10         # index: entries, a: IOVA, b: 0 SQ, 1 CQ | the SQ's CQ << 16
+    QUEUE_GONE = 11        # b: 0 SQ, 1 CQ
+    STEP = 12              # index: number of the text
+    RESET = 13             # the drive forgot its queues
+    REG_SET = 14           # the drive changed a register's value; a: offset, b: value
+
+cdef enum event_side:
+    HOST = 0
+    DRIVE = 1
+
+cdef struct event_t:       # 32 bytes
+    uint64_t time          # ns, monotonic
+    uint8_t kind
+    uint8_t side
+    uint16_t qid
+    uint32_t index
+    uint64_t a
+    uint64_t b
+
+cdef struct lane_t:
+    volatile int on
+    event_t *events
+    uint8_t *sqes          # the 64 bytes of each entry posted, as many as there are events
+    uint64_t posted        # entries posted since the start
+    uint64_t mask          # room - 1, a power of two
+    uint64_t head          # events since the start; the ring holds the last mask + 1
+
+
+cdef inline void emit(lane_t *lane, uint64_t time, uint32_t kind, uint32_t side, uint32_t qid, uint32_t index, uint64_t a,
+                      uint64_t b) noexcept nogil:
+    """Record one event. The caller has looked at lane.on."""
+    cdef event_t *e = &lane.events[lane.head & lane.mask]
+    e.time = time
+    e.kind, e.side, e.qid = <uint8_t>kind, <uint8_t>side, <uint16_t>qid
+    e.index, e.a, e.b = index, a, b
+    nv_store64(&lane.head, lane.head + 1)
+
+
+cdef inline void emit_sqe(lane_t *lane, uint64_t time, uint32_t qid, uint32_t slot, const uint8_t *sqe) noexcept nogil:
+    """Record a submission queue entry as posted, with its 64 bytes."""
+    memcpy(lane.sqes + (lane.posted & lane.mask) * 64, sqe, 64)
+    lane.posted += 1
+    emit(lane, time, SQE_POST, HOST, qid, slot, sqe_key(sqe), lane.posted - 1)
+
+
+cdef inline uint64_t sqe_key(const uint8_t *sqe) noexcept nogil:
+    """What tells a command from its neighbours: opcode | cid << 16 | nsid << 32."""
+    return <uint64_t>sqe[0] | <uint64_t>(<uint16_t *>(sqe + 2))[0] << 16 | <uint64_t>(<uint32_t *>(sqe + 4))[0] << 32
+
+
+cdef class Lane:
+    cdef lane_t lane
+    cdef readonly str name
