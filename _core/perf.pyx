@@ -87,7 +87,7 @@ cdef class PerfLoop:
     cdef stats_t *stats
     cdef Bar bar
     cdef DataPath ssd
-    cdef readonly Lane lane             # where this loop's events are recorded
+    cdef public Lane lane               # where this loop's events are recorded
     cdef list held
     cdef uint32_t blocks, block_size, io_size, read_percent
     cdef bint random, verify
@@ -113,8 +113,7 @@ cdef class PerfLoop:
         free(self.stats)
 
     def __init__(self, Bar bar, *, io_size, block_size, read_percent=100, random=False, verify=False, seed=0,
-                 seconds=0.0, warmup=0.0, count=0, timeout=10.0, DataPath ssd=None, spins=100,
-                 Lane lane=None):
+                 seconds=0.0, warmup=0.0, count=0, timeout=10.0, DataPath ssd=None, spins=100):
         """`ssd` is a drive in this process that this loop itself has to move (mode inline), or None.
 
         `seconds` and `warmup` in seconds (0: without limit), `count` I/Os (0: without limit), `timeout` in seconds is how
@@ -125,7 +124,7 @@ cdef class PerfLoop:
         self.read_percent, self.random, self.verify, self.seed = read_percent, random, verify, seed
         self.seconds, self.warmup, self.count, self.timeout_ns = seconds, warmup, count, <uint64_t>(timeout * 1e9)
         self.spins = spins
-        self.lane = lane if lane is not None else Lane("perf")
+        self.lane = Lane("perf")
 
     def add_queue(self, SubmissionRing sq, CompletionRing cq, entries, data, *, first_lba, blocks, start=0, seed=0):
         """Drive a queue pair with one tracker for each 64-byte entry of `entries`.

@@ -2,6 +2,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from nvlab._core.memory cimport IovaMap, iova_map_t
+from nvlab._core.trace cimport Lane, lane_t
 
 cdef enum:
     MAX_QUEUES = 129               # queue identifiers 0 to 128
@@ -34,6 +35,13 @@ cdef struct dns_t:                 # a namespace
     uint32_t shift                 # log2 of the block size
     bint exists
 
+cdef struct derror_t:              # a command that failed here, for the error log
+    uint16_t sqid
+    uint16_t cid
+    uint32_t status
+    uint32_t nsid
+    uint64_t slba
+
 cdef struct ssd_t:
     iova_map_t *iova
     volatile int lock
@@ -49,6 +57,12 @@ cdef struct ssd_t:
     dns_t ns[129]
     volatile bint attention        # Python is wanted: an admin or deferred command, or a doorbell to report
     uint64_t counts[8]             # reads, writes, bytes read, bytes written, other commands, errors
+    derror_t failed[64]            # the last ones, round and round
+    uint64_t failures              # how many there were
+    lane_t *lane                   # where events are recorded
+    uint64_t now                   # the time of this round's events
+    uint32_t sqid                  # whose command is in execution, for its DMA events
+    uint32_t cid
 
 cdef int ssd_poll(ssd_t *d, int budget) noexcept nogil
 cdef int ssd_try_poll(ssd_t *d, int budget) noexcept nogil
@@ -62,4 +76,6 @@ cdef class DataPath:
     cdef IovaMap map
     cdef list held                     # namespaces' memory, kept alive
     cdef uint32_t idle_seen[129][2]
+    cdef readonly Lane lane            # where the drive's events are recorded
+    cdef uint64_t told                 # failures that Python has taken
     cdef object __weakref__

@@ -12,6 +12,7 @@ from nvlab._core cimport nvme
 from nvlab._core.atomics cimport (nv_backoff, nv_load32, nv_lower_priority, nv_now_ns, nv_prefetch, nv_prefetch_write,
                                   nv_relax, nv_store64, nv_trylock, nv_unlock)
 from nvlab._core.memory cimport IovaMap, iova_translate
+from nvlab._core.trace cimport CQE_POST, DMA, DRIVE, QUEUE_GONE, QUEUE_NEW, RESET, SQE_FETCH, Lane, emit, sqe_key
 from nvlab.spec.errors import ControllerTimeout, UsageError
 
 include "ssd_nvm.pxi"
@@ -34,15 +35,34 @@ cdef inline bint cq_room(ssd_t *d, dcq_t *cq) noexcept nogil:
     return next != cq.head
 
 
-cdef inline void post(dcq_t *cq, uint32_t sqhd, uint32_t sqid, uint32_t cid, uint32_t status, uint64_t dw01) noexcept nogil:
+cdef inline void post(ssd_t *d, uint32_t cqid, uint32_t sqhd, uint32_t sqid, uint32_t cid, uint32_t status, uint64_t dw01) noexcept nogil:
     """Write one completion. The qword with the Phase Tag goes last, in one store."""
+    cdef dcq_t *cq = &d.cq[cqid]
     cdef uint8_t *slot = cq.base + <uint64_t>cq.tail * 16
+    cdef uint64_t dw23 = sqhd | <uint64_t>sqid << 16 | <uint64_t>cid << 32 | <uint64_t>(status << 1 | cq.phase) << 48
+    if d.lane.on:
+        emit(d.lane, d.now, CQE_POST, DRIVE, cqid, cq.tail, dw01, dw23)
     (<uint64_t *>slot)[0] = dw01
-    nv_store64(slot + 8, sqhd | <uint64_t>sqid << 16 | <uint64_t>cid << 32 | <uint64_t>(status << 1 | cq.phase) << 48)
+    nv_store64(slot + 8, dw23)
     cq.tail += 1
     if cq.tail == cq.size:
         cq.tail = 0
         cq.phase ^= 1
+
+
+cdef void note_failure(ssd_t *d, uint32_t qid, const uint8_t *e, uint32_t status) noexcept nogil:
+    """Keep what the error log will say of a command that failed."""
+    cdef derror_t *f = &d.failed[d.failures % 64]
+    f.sqid, f.cid, f.status = qid, (<uint16_t *>(e + nvme.SQE_CID))[0], status
+    f.nsid, f.slba = (<uint32_t *>(e + nvme.SQE_NSID))[0], (<uint64_t *>(e + nvme.RW_SLBA))[0]
+    d.failures += 1
+    d.counts[5] += 1
+
+
+cdef inline void note_fetch(ssd_t *d, uint32_t qid, const uint8_t *e) noexcept nogil:
+    """Record that the entry at the head is fetched; its transfers bear its name."""
+    d.sqid, d.cid = qid, (<uint16_t *>(e + nvme.SQE_CID))[0]
+    emit(d.lane, d.now, SQE_FETCH, DRIVE, qid, d.sq[qid].head, sqe_key(e), 0)
 
 
 cdef inline int serve(ssd_t *d, uint32_t qid, int budget) noexcept nogil:
@@ -51,6 +71,7 @@ cdef inline int serve(ssd_t *d, uint32_t qid, int budget) noexcept nogil:
     cdef dcq_t *cq
     cdef uint8_t *e
     cdef uint32_t status, tail = nv_load32(sq.db)
+    cdef bint traced
     cdef int n = 0
     if tail == sq.head:
         return 0
@@ -59,20 +80,27 @@ cdef inline int serve(ssd_t *d, uint32_t qid, int budget) noexcept nogil:
             d.attention = True
         return 0
     cq = &d.cq[sq.cqid]
+    if d.lane.on:                                   # after the doorbell was seen: a fetch comes later than its doorbell
+        d.now = nv_now_ns()
     while sq.head != tail and n < budget:
         if not cq_room(d, cq):
             break
         e = sq.base + <uint64_t>sq.head * 64
         nv_prefetch(e + 128)
+        traced = d.lane.on
+        if traced:
+            note_fetch(d, qid, e)
         status = execute_io(d, e)
         if status == DEFER:
+            d.lane.head -= traced                   # not fetched after all: Python fetches it
             sq.stalled = True
             d.attention = True
             break
         sq.head = 0 if sq.head + 1 == sq.size else sq.head + 1
         if status:
-            d.counts[5] += 1
-        post(cq, sq.head, qid, (<uint16_t *>(e + nvme.SQE_CID))[0], status, 0)
+            status |= MORE
+            note_failure(d, qid, e, status)
+        post(d, sq.cqid, sq.head, qid, (<uint16_t *>(e + nvme.SQE_CID))[0], status, 0)
         n += 1
     return n
 
@@ -115,6 +143,8 @@ cdef class DataPath:
     def __init__(self, memory, IovaMap map, int queues, int dstrd=0):
         cdef uint8_t[::1] view = memory
         memset(&self.d, 0, sizeof(ssd_t))
+        self.lane = Lane("drive")
+        self.d.lane = &self.lane.lane
         if not 0 < queues < MAX_QUEUES:
             raise UsageError(f"{queues} I/O queue pairs: this drive can have 1 to {MAX_QUEUES - 1}")
         self.stride = 4 << dstrd
@@ -180,6 +210,7 @@ cdef class DataPath:
             self.d.sq[q].live = self.d.cq[q].live = False
             self.d.sq[q].db[0] = self.d.cq[q].db[0] = 0
             self.idle_seen[q][0] = self.idle_seen[q][1] = 0
+        self.lane.record(RESET, DRIVE)
 
     def set_namespace(self, uint32_t nsid, uint64_t blocks, uint32_t block_size, memory=None):
         """Attach `blocks` blocks as namespace `nsid`; `memory` is their buffer, None a null bdev."""
@@ -205,6 +236,7 @@ cdef class DataPath:
         cq.size, cq.tail, cq.head, cq.phase, cq.bad = size, 0, 0, 1, 0
         cq.db[0] = 0
         cq.live = True
+        self.lane.record(QUEUE_NEW, DRIVE, qid, size, iova, 1)
         return True
 
     def create_sq(self, int qid, uint64_t iova, uint32_t size, int cqid):
@@ -216,6 +248,7 @@ cdef class DataPath:
         sq.size, sq.head, sq.cqid, sq.bad, sq.stalled = size, 0, cqid, 0, False
         sq.db[0] = 0
         sq.live = True
+        self.lane.record(QUEUE_NEW, DRIVE, qid, size, iova, <uint64_t>cqid << 16)
         if qid:
             self.d.live[self.d.live_count] = qid
             self.d.live_count += 1
@@ -224,6 +257,7 @@ cdef class DataPath:
     def delete_cq(self, int qid):
         """Stop posting to a queue."""
         self.d.cq[qid].live = False
+        self.lane.record(QUEUE_GONE, DRIVE, qid, 0, 0, 1)
         self.d.cq[qid].db[0] = 0
 
     def delete_sq(self, int qid):
@@ -233,6 +267,7 @@ cdef class DataPath:
             self.d.live[i] = q
         self.d.live_count = len(kept)
         self.d.sq[qid].live = False
+        self.lane.record(QUEUE_GONE, DRIVE, qid)
         self.d.sq[qid].db[0] = 0
 
     def sq_live(self, int qid):
@@ -263,14 +298,28 @@ cdef class DataPath:
         if not self.waiting(qid):
             return None
         raw = (<char *>(sq.base + <uint64_t>sq.head * 64))[:64]
+        self.d.now = nv_now_ns()
+        if self.d.lane.on:
+            note_fetch(&self.d, qid, sq.base + <uint64_t>sq.head * 64)
         sq.head = 0 if sq.head + 1 == sq.size else sq.head + 1
         sq.stalled = False
         return raw
 
     def execute(self, const uint8_t[::1] entry):
         """Execute one fetched I/O command here. Returns its 15-bit status, or None when Python has to."""
+        self.d.now, self.d.cid = nv_now_ns(), (<uint16_t *>&entry[nvme.SQE_CID])[0]
         cdef uint32_t status = execute_io(&self.d, &entry[0])
         return None if status == DEFER else status
+
+    def take_failures(self):
+        """What failed here since the last call: (how many, [(sqid, cid, status, slba, nsid)] of the last 64, oldest first)."""
+        cdef uint64_t count = self.d.failures - self.told, i
+        kept = []
+        for i in range(self.d.failures - min(count, 64), self.d.failures):
+            kept.append((self.d.failed[i % 64].sqid, self.d.failed[i % 64].cid, self.d.failed[i % 64].status,
+                         self.d.failed[i % 64].slba, self.d.failed[i % 64].nsid))
+        self.told = self.d.failures
+        return count, kept
 
     def room(self, int sqid):
         """True when the completion queue of submission queue `sqid` can take an entry."""
@@ -283,15 +332,18 @@ cdef class DataPath:
             return False
         if status:
             self.d.counts[5] += 1
-        post(cq, self.d.sq[sqid].head, sqid, cid, status & 0x7FFF, dw0 | <uint64_t>dw1 << 32)
+        self.d.now = nv_now_ns()
+        post(&self.d, self.d.sq[sqid].cqid, self.d.sq[sqid].head, sqid, cid, status & 0x7FFF, dw0 | <uint64_t>dw1 << 32)
         return True
 
     def to_host(self, uint64_t prp1, uint64_t prp2, const uint8_t[::1] data):
         """Copy `data` to the memory that two PRP fields describe. Returns a 15-bit status."""
+        self.d.now = nv_now_ns()
         return prp_move(&self.d, prp1, prp2, <uint8_t *>&data[0], data.shape[0], TO_HOST) if data.shape[0] else 0
 
     def from_host(self, uint64_t prp1, uint64_t prp2, uint8_t[::1] data):
         """Fill `data` from the memory that two PRP fields describe. Returns a 15-bit status."""
+        self.d.now = nv_now_ns()
         return prp_move(&self.d, prp1, prp2, &data[0], data.shape[0], FROM_HOST) if data.shape[0] else 0
 
     # -- rounds

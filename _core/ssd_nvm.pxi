@@ -7,6 +7,7 @@ cdef enum copy_op:
 
 cdef enum:
     DNR = 1 << 14                  # Do Not Retry, in the 15-bit status (phase aside)
+    MORE = 1 << 13                 # the error log has more to say (base 2.0c 4.2.3)
     DOORBELLS = 0x1000             # NVMe over PCIe 1.0, 3.1.2
 
 
@@ -18,6 +19,8 @@ cdef inline uint32_t move(ssd_t *d, uint64_t iova, uint8_t *local, uint64_t n, c
     cdef uint64_t i
     if host == NULL:
         return nvme.SC_DATA_TRANSFER_ERROR
+    if d.lane.on:
+        emit(d.lane, d.now, DMA, DRIVE, d.sqid, d.cid, iova, n | <uint64_t>(op == TO_HOST) << 63)
     if op == TO_HOST:
         if local != NULL:
             memcpy(host, local, n)

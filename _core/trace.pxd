@@ -4,7 +4,7 @@ from libc.string cimport memcpy
 
 from nvlab._core.atomics cimport nv_now_ns, nv_store64
 
-cdef enum event_kind:
+cpdef enum Kind:
     REG_READ = 1           # index: width in bytes, a: offset, b: value
     REG_WRITE = 2
     SQ_DOORBELL = 3        # index: new value, a: offset, b: the value before
@@ -20,7 +20,7 @@ cdef enum event_kind:
     RESET = 13             # the drive forgot its queues
     REG_SET = 14           # the drive changed a register's value; a: offset, b: value
 
-cdef enum event_side:
+cpdef enum Side:
     HOST = 0
     DRIVE = 1
 

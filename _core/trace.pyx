@@ -31,23 +31,30 @@ def now():
     return nv_now_ns()
 
 
+def check_room(room):
+    """`room`, a number of events that a lane can keep: a power of two from 2 to 2**28. Raises UsageError."""
+    if not 2 <= room <= 1 << 28 or room & (room - 1):
+        raise UsageError(f"a trace lane of {room} events: a power of two from 2 to 2**28")
+    return room
+
+
 cdef class Lane:
     """One writer's events. `room` of them are kept, a power of two; memory is taken at the first start()."""
 
     def __cinit__(self, str name="", room=1 << 16):
-        if room < 2 or room & (room - 1):
-            raise UsageError(f"a trace lane of {room} events: a power of two, at least 2")
         memset(&self.lane, 0, sizeof(lane_t))
         self.name = name
-        self.lane.mask = room - 1
+        self.lane.mask = check_room(room) - 1
 
     def __dealloc__(self):
         free(self.lane.events)
         free(self.lane.sqes)
 
-    def start(self):
-        """Record from now on."""
+    def start(self, room=None):
+        """Record from now on. `room` is how many events to keep, and counts at the first start: memory never moves later."""
         if self.lane.events == NULL:
+            if room is not None:
+                self.lane.mask = check_room(room) - 1
             self.lane.events = <event_t *>calloc(self.lane.mask + 1, sizeof(event_t))
             self.lane.sqes = <uint8_t *>calloc(self.lane.mask + 1, 64)
             if self.lane.events == NULL or self.lane.sqes == NULL:

@@ -1,12 +1,13 @@
 """Admin commands, as the driver sends them: Identify, logs, features, and the queues' creation and deletion."""
 import functools
 
+from nvlab._core.trace import Kind
 from nvlab.spec.commands import cmd
 from nvlab.spec.errors import NvmeStatusError, UsageError
 from nvlab.spec.identify import IdentifyController, IdentifyNamespace, NamespaceDescriptors, NamespaceList
 from nvlab.spec.logs import CommandsSupportedLog, ErrorLogEntry, FirmwareLog, SmartLog
 
-from .pcie import CompletionQueue, QueuePair, SubmissionQueue
+from .pcie import CompletionQueue, QueuePair, SubmissionQueue, note_queue
 from .prp import build_prp
 
 ALL_NAMESPACES = 0xFFFFFFFF
@@ -140,6 +141,7 @@ class AdminMixin:
         cq = CompletionQueue(qid, depth, self.bar, self.dma, self.regs.dstrd, self.function.pump)
         self._create(cmd.create_io_cq(qid=qid, qsize=depth - 1, prp1=cq.iova, pc=1), cq, f"Create I/O CQ qid={qid}")
         self.io_cqs[qid] = cq
+        note_queue(Kind.QUEUE_NEW, cq, True)
         return cq
 
     @one_at_a_time
@@ -156,6 +158,7 @@ class AdminMixin:
         sq = SubmissionQueue(qid, depth, self.bar, self.dma, self.regs.dstrd)
         self._create(cmd.create_io_sq(qid=qid, qsize=depth - 1, cqid=cq.qid, prp1=sq.iova, pc=1), sq, f"Create I/O SQ qid={qid}")
         self.io[qid] = QueuePair(sq, cq, self)
+        note_queue(Kind.QUEUE_NEW, sq, False, cq.qid)
         return sq
 
     def _create(self, command, queue, what):
@@ -190,12 +193,15 @@ class AdminMixin:
         if pair is not None:
             self.io.pop(qid)
             pair.cq.sqs.pop(qid, None)
+            note_queue(Kind.QUEUE_GONE, pair.sq, False)
 
     @one_at_a_time
     def delete_io_cq(self, qid):
         """Delete I/O Completion Queue `qid`. Refused by the controller while a submission queue still completes to it."""
         self.execute(cmd.delete_io_cq(qid=qid), what=f"Delete I/O CQ qid={qid}")
-        self.io_cqs.pop(qid, None)
+        cq = self.io_cqs.pop(qid, None)
+        if cq is not None:
+            note_queue(Kind.QUEUE_GONE, cq, True)
 
     @one_at_a_time
     def create_io_queue_pair(self, depth=64, qid=None):

@@ -5,13 +5,14 @@ import threading
 import time
 import weakref
 
+from nvlab._core.trace import Kind
 from nvlab.spec.errors import ControllerFatal, ControllerGone, ControllerTimeout, Error, UsageError
 from nvlab.spec.registers import ACQ, AQA, ASQ, CC, CSTS
 from nvlab.spec.render import Table, mimebundle
 
 from .admin import AdminMixin
 from .namespace import Namespace
-from .pcie import CompletionQueue, QueuePair, SubmissionQueue
+from .pcie import CompletionQueue, QueuePair, SubmissionQueue, note_queue
 from .regs import Registers
 
 ADMIN_DEPTH = 32
@@ -59,6 +60,7 @@ class Controller(AdminMixin):
         self.bar, self.dma, self.ssd, self.address = function.bar, function.dma, function.ssd, function.address
         self.regs = Registers(self.bar, function.gone)
         self.cap, self.vs = self.regs.CAP.read(), self.regs.VS.read()
+        self.bar.doorbell_stride = 4 << int(self.cap.DSTRD)
         self.on_event, self.events, self.closed = [], [], False
         self.queues_lock = threading.RLock()     # one thread at a time creates and deletes I/O queues
         self._forget()
@@ -141,6 +143,11 @@ class Controller(AdminMixin):
         if cc.EN:
             self.regs.write(CC, cc.replace(EN=0, SHN=0))
         self._wait_ready(0)
+        admin = [self.admin] if self.admin is not None else []
+        for pair in [*admin, *self.io.values()]:
+            note_queue(Kind.QUEUE_GONE, pair.sq, False)
+        for cq in [*(pair.cq for pair in admin), *self.io_cqs.values()]:
+            note_queue(Kind.QUEUE_GONE, cq, True)
         self._forget()
 
     def create_admin_queue(self, depth=ADMIN_DEPTH):
@@ -155,6 +162,8 @@ class Controller(AdminMixin):
         self.regs.write(ASQ, sq.iova)
         self.regs.write(ACQ, cq.iova)
         self.admin = QueuePair(sq, cq, self)
+        note_queue(Kind.QUEUE_NEW, cq, True)
+        note_queue(Kind.QUEUE_NEW, sq, False, 0)
         return self.admin
 
     def enable(self):

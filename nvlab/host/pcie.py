@@ -5,11 +5,17 @@ import time
 import numpy as np
 
 from nvlab._core.rings import CompletionRing, SubmissionRing, fence
+from nvlab._core.trace import Side
 from nvlab.spec import registers
 from nvlab.spec.commands import Command, Completion
 from nvlab.spec.errors import QueueBusy, UsageError
 
 from .request import Request
+
+def note_queue(kind, queue, is_cq, cqid=0):
+    """Record that a ring of the host's came or went (Kind.QUEUE_NEW, Kind.QUEUE_GONE)."""
+    queue.bar.lane.record(kind, Side.HOST, queue.qid, queue.depth, queue.iova, is_cq | cqid << 16)
+
 
 class _Owned:
     """What both rings share: one owner at a time."""

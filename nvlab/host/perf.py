@@ -49,6 +49,9 @@ class _Worker:
         if p.verify:
             self.filler = self._make_loop(0.0, 0.0, slots, 0, False)
             self.filler.add_queue(self.pairs[0].sq, self.pairs[0].cq, *memory[0], first_lba=0, blocks=p.region_blocks(ns))
+        self.loop.lane = ctrl.function.lane(f"perf-{self.pairs[0].qid}")    # one writer: this worker has the pair to itself
+        if self.filler is not None:
+            self.filler.lane = self.loop.lane
         self.held += memory
 
     def _make_loop(self, seconds, warmup, count, reads, random):

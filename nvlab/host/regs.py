@@ -109,6 +109,8 @@ class Registers:
             name = registers.name_at(key, self.dstrd if key >= 0x1000 else 0)
             if name is None:
                 raise NoSuchRegister(f"no register at offset {key:#x}: the standard reserves it (base 2.0c 3.1.3)")
+        if not isinstance(name, str):
+            raise NoSuchRegister(f"no register is called {name!r}; ask by name (\"CC\") or by offset (0x14)")
         if name in registers.ALL:
             return registers.ALL[name]
         try:

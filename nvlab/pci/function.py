@@ -1,13 +1,15 @@
 """A PCI NVMe function: the registers, the memory that it can reach, and who it says it is."""
 import threading
 
+from nvlab._core.trace import Lane
+
 
 class Function:
     """An opened NVMe function. A context manager; close() as often as you like.
 
     `address` canonical string · `kind` · `options` of the address · `bar` registers (Bar) · `dma` memory that the drive
     reaches (DmaPool) · `ids` {"vid", "did", "ssvid", "ssid"} from configuration space · `model` what it is, in words ·
-    `ssd` the drive's other half, when it lives in this process, else None.
+    `ssd` the drive's other half, when it lives in this process, else None · `lanes` where events are recorded.
 
     Kinds derive from it and override `_release`, `pump` and `gone`.
     """
@@ -24,8 +26,20 @@ class Function:
         self.ids = ids
         self.model = model
         self.ssd = ssd
+        self.lanes = [bar.lane] + ([ssd.datapath.lane] if ssd is not None else [])
         self._closed = False
         self._closing = threading.Lock()
+
+    def lane(self, name):
+        """The trace lane called `name`, made when it isn't there; it records when the host's own lane does."""
+        with self._closing:
+            found = next((lane for lane in self.lanes if lane.name == name), None)
+            if found is None:
+                found = Lane(name, self.bar.lane.room)
+                self.lanes.append(found)
+            if self.bar.lane.on and not found.on:
+                found.start()
+        return found
 
     def pump(self, blocking=False):
         """Let a drive that lives in this process move: in a poll, or (`blocking`) in a call that waits; nothing elsewhere."""

@@ -154,7 +154,7 @@ class AdminCommands:
             self.controller.events.unmask(lid)
 
     def _error_log(self):
-        return self.controller.errors.page()
+        return self.controller.error_log().page()
 
     def _smart_log(self):
         counts = self.controller.datapath.counts
@@ -163,7 +163,7 @@ class AdminCommands:
             temperature=self.temperature(), avail_spare=100, spare_thresh=10,
             data_units_read=-(-counts["bytes_read"] // 512000), data_units_written=-(-counts["bytes_written"] // 512000),
             host_read_commands=counts["reads"], host_write_commands=counts["writes"], power_cycles=1,
-            power_on_hours=int(seconds // 3600), num_err_log_entries=self.controller.errors.count)
+            power_on_hours=int(seconds // 3600), num_err_log_entries=self.controller.error_log().count)
 
     @staticmethod
     def temperature():

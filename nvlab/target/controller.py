@@ -1,4 +1,5 @@
 """The life of a controller, from the drive's side: what each register write does."""
+from nvlab._core.trace import Kind, Side
 from nvlab.spec import registers
 from nvlab.spec.registers import ACQ, AQA, ASQ, CAP, CC, CSTS, INTMC, INTMS, NSSR, VS
 
@@ -67,6 +68,7 @@ class Controller:
     def _set(self, register, value):
         self.values[register.offset] = int(value)
         self._mirror(register.offset, register.size, int(value))
+        self.datapath.lane.record(Kind.REG_SET, Side.DRIVE, 0, register.size, register.offset, int(value))
 
     def _mirror(self, offset, size, value):
         """Keep the BAR's memory as the registers are: what loops in the core look at without trapping."""
@@ -143,7 +145,15 @@ class Controller:
         """CC.SHN asks for a shutdown; all data already rests in the bdevs, so it is complete at once (base 2.0c 3.6)."""
         self._set(CSTS, self.csts.replace(SHST=2))
 
-    # -- what polling found
+    # -- what happened meanwhile
+
+    def error_log(self):
+        """The ErrorLog, with what failed in the core put in."""
+        count, failed = self.datapath.take_failures()
+        self.errors.count += count - len(failed)             # more than the log could hold
+        for sqid, cid, code, slba, nsid in failed:
+            self.errors.add(sqid, cid, code, lba=slba, nsid=nsid)
+        return self.errors
 
     def note_doorbells(self):
         """Turn doorbell writes that no queue can take into asynchronous events. Returns them as found."""

@@ -223,7 +223,7 @@ class Ssd:
         code |= 1 << 13
         command = held.command
         lba = int(command.cdw10) | int(command.cdw11) << 32 if held.sqid else 0
-        self.controller.errors.add(held.sqid, int(command.cid), code, location, lba, int(command.nsid))
+        self.controller.error_log().add(held.sqid, int(command.cid), code, location, lba, int(command.nsid))
         return code
 
     # -- events
