@@ -72,6 +72,8 @@ cdef class Bar:
 
     def _read(self, offset, width):
         check_access(offset, width, self.size)
+        if self.lane.hook is not None:
+            self.lane.hook(REG_READ, 0, width, offset, None)
         value = self.load(offset, width)
         if self.lane.lane.on:
             self.lane.record(REG_READ, HOST, 0, width, offset, value)
@@ -80,17 +82,19 @@ cdef class Bar:
     def _write(self, offset, width, value):
         check_access(offset, width, self.size)
         check_value(value, width)
-        if self.lane.lane.on:                    # before the device can answer: what it does comes later in time
-            self._record_write(offset, width, value)
+        if self.lane.lane.on or self.lane.hook is not None:
+            self._announce(offset, width, value)
         self.store(offset, width, value)
 
-    def _record_write(self, offset, width, value):
-        """A register write, or a doorbell."""
-        if offset < DOORBELLS:
-            self.lane.record(REG_WRITE, HOST, 0, width, offset, value)
-        else:
+    def _announce(self, offset, width, value):
+        """Tell of a register write or a doorbell before it is done: what the device does comes later in time."""
+        kind, qid, index, a, b = REG_WRITE, 0, width, offset, value
+        if offset >= DOORBELLS:
             kind = CQ_DOORBELL if (offset - DOORBELLS) // self.doorbell_stride & 1 else SQ_DOORBELL
-            self.lane.record(kind, HOST, self.queue_at(offset), value & 0xFFFFFFFF, offset, 0)
+            qid, index, b = self.queue_at(offset), value & 0xFFFFFFFF, 0
+        if self.lane.hook is not None:
+            self.lane.hook(kind, qid, index, a, value)
+        self.lane.record(kind, HOST, qid, index, a, b)
 
     def load(self, offset, width):
         """Carry a checked read out; subclasses say how. Here: 32 bits at a time, low half first, which is always allowed."""

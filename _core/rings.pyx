@@ -5,7 +5,7 @@ from libc.string cimport memset
 
 from nvlab._core.atomics cimport nv_backoff, nv_fence, nv_now_ns
 from nvlab._core.mmio cimport Bar
-from nvlab._core.trace cimport CQE_SEEN, HOST, Lane, emit, emit_sqe
+from nvlab._core.trace cimport CQE_SEEN, HOST, SQE_POST, Lane, emit, emit_sqe
 from nvlab.spec.errors import UsageError
 
 
@@ -39,6 +39,8 @@ cdef class SubmissionRing:
                              "ring the doorbell, let the drive work, and poll the completion queue")
         cdef int slot = self.s.tail
         cdef Lane lane = self.bar.lane
+        if lane.hook is not None:
+            lane.hook(SQE_POST, self.s.qid, slot, 0, bytes(sqe))
         if lane.lane.on:
             emit_sqe(&lane.lane, nv_now_ns(), self.s.qid, slot, &sqe[0])
         sq_push(&self.s, &sqe[0])
@@ -121,6 +123,8 @@ cdef class CompletionRing:
             return None
         slot = self.c.entries + <uint64_t>self.c.head * 16
         raw = (<char *>slot)[:16]
+        if lane.hook is not None:
+            lane.hook(CQE_SEEN, self.c.qid, self.c.head, 0, raw)
         if lane.lane.on:
             emit(&lane.lane, nv_now_ns(), CQE_SEEN, HOST, self.c.qid, self.c.head, (<uint64_t *>slot)[0], (<uint64_t *>slot)[1])
         cq_advance(&self.c)

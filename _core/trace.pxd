@@ -67,3 +67,4 @@ cdef inline uint64_t sqe_key(const uint8_t *sqe) noexcept nogil:
 cdef class Lane:
     cdef lane_t lane
     cdef readonly str name
+    cdef public object hook        # called before an event of Python's happens: what breakpoints stand on
