@@ -61,6 +61,17 @@ def test_identify_command_set_structures(device, three):
         assert any(three.identify_data(0x05, 1)) is False
 
 
+@pytest.mark.negative
+@pytest.mark.parametrize("cns, nsid", [(0x08, 1), (0x1C, 0)])
+def test_identify_structures_that_not_every_controller_has(device, three, cns, nsid):
+    """Those of NVMe 2.0: 4096 bytes, or a refusal."""
+    buffer = three.alloc(4096)
+    said = status_of(three, cmd.identify(cns=cns, nsid=nsid, cntid=0xFFFF if cns == 0x1C else 0), buffer)
+    assert said in (status.SUCCESS, status.INVALID_FIELD_IN_COMMAND)
+    if cns == 0x1C and said.ok:
+        assert int(buffer.view("<u8")[0]) & 1    # vector 0 has the NVM command set
+
+
 def test_controller_lists(embedded):
     three = embedded.attach(size="1M", namespaces=3)     # QEMU 7.2 has them for an NVM subsystem device only
     assert ControllerList(three.identify_data(0x13)).cntlids == [int(three.id.cntlid)]
