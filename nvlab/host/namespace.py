@@ -91,7 +91,7 @@ class Namespace:
         """Tell the controller about up to 256 `ranges`, [(slba, blocks)]: deallocate (trim) them, or how they will be used."""
         ranges = list(ranges)
         if not 1 <= len(ranges) <= 256:
-            raise UsageError(f"Dataset Management with {len(ranges)} ranges: 1 to 256 (NVM 1.0c 3.2.3)")
+            raise UsageError(f"Dataset Management with {len(ranges)} ranges: 1 to 256 (NVM command set 1.0c 3.2.3)")
         for slba, blocks in ranges:
             self._check_range("Dataset Management", slba, blocks)
         raw = b"".join(struct.pack("<IIQ", 0, blocks, slba) for slba, blocks in ranges)

@@ -4,7 +4,7 @@ from nvlab.spec.errors import DeviceNotFound
 CONFIG_ADDRESS, CONFIG_DATA = 0xCF8, 0xCFC     # PCI local bus 3.0, 3.2.2.3.2
 VENDOR_DEVICE, COMMAND, CLASS, BAR0, BAR1, SUBSYSTEM = 0x00, 0x04, 0x08, 0x10, 0x14, 0x2C
 MEMORY_SPACE, BUS_MASTER = 1 << 1, 1 << 2      # bits of COMMAND
-NVME_CLASS = 0x010802                          # mass storage, non-volatile memory, NVMe (NVMe over PCIe 1.0, 3.1.1)
+NVME_CLASS = 0x010802                          # mass storage, non-volatile memory, NVMe I/O controller (PCI class codes, base class 01h)
 TYPE_64_BIT = 0b100                            # in a memory BAR's low bits
 
 

@@ -39,7 +39,7 @@ class EmbeddedBar(MappedBar):
         elif width == 4:
             super().store(offset, width, value)
         else:
-            raise RegisterError(f"register offset {offset:#x}: doorbells are 32 bits wide (NVMe over PCIe 1.0, 3.1.2)")
+            raise RegisterError(f"register offset {offset:#x}: doorbells are 32 bits wide (PCIe transport 1.0c 3.1.2)")
 
 
 class EmbeddedFunction(Function):

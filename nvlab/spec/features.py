@@ -70,7 +70,7 @@ FEATURES = {feature.fid: feature for feature in (
     ), cite="base 2.0c 5.27.1.2"),
     Feature(0x03, "lba_range_type", "LBA Range Type", (
         Field("NUM", 0, 5, "Number of LBA Ranges", unit="n+1 ranges"),
-    ), data=4096, per_namespace=True, cite="NVM command set 1.0c 4.1.4.1"),
+    ), data=4096, per_namespace=True, cite="NVM command set 1.0c 4.1.3.1"),
     Feature(0x04, "temperature_threshold", "Temperature Threshold", (
         Field("TMPTH", 0, 15, "Temperature Threshold", unit="K"),
         Field("TMPSEL", 16, 19, "Threshold Temperature Select", {0: "Composite Temperature", 15: "All sensors"}),
@@ -79,7 +79,7 @@ FEATURES = {feature.fid: feature for feature in (
     Feature(0x05, "error_recovery", "Error Recovery", (
         Field("TLER", 0, 15, "Time Limited Error Recovery", {0: "No Limit"}, unit="100 ms"),
         _bit("DULBE", 16, "Deallocated or Unwritten Logical Block Error Enable"),
-    ), per_namespace=True, cite="NVM command set 1.0c 4.1.4.2"),
+    ), per_namespace=True, cite="NVM command set 1.0c 4.1.3.2"),
     Feature(0x06, "volatile_write_cache", "Volatile Write Cache", (
         _bit("WCE", 0, "Volatile Write Cache Enable"),), cite="base 2.0c 5.27.1.4"),
     Feature(0x07, "number_of_queues", "Number of Queues", _NUMBER_OF_QUEUES, _QUEUES_ALLOCATED,
@@ -93,7 +93,7 @@ FEATURES = {feature.fid: feature for feature in (
         _bit("CD", 16, "Coalescing Disable", _YES),
     ), cite="base 2.0c 5.27.1.7"),
     Feature(0x0A, "write_atomicity", "Write Atomicity Normal", (
-        _bit("DN", 0, "Disable Normal", _YES),), cite="NVM command set 1.0c 4.1.4.3"),
+        _bit("DN", 0, "Disable Normal", _YES),), cite="NVM command set 1.0c 4.1.3.3"),
     Feature(0x0B, "async_event_config", "Asynchronous Event Configuration", (
         _bit("SPARE", 0, "Critical Warning: Available Spare Space"),
         _bit("TEMPERATURE", 1, "Critical Warning: Temperature"),
@@ -136,7 +136,7 @@ FEATURES = {feature.fid: feature for feature in (
     Feature(0x15, "lba_status_interval", "LBA Status Information Report Interval", (
         Field("LSIRI", 0, 15, "LBA Status Information Report Interval", unit="100 ms"),
         Field("LSIPI", 16, 31, "LBA Status Information Poll Interval", unit="100 ms"),
-    ), cite="NVM command set 1.0c 4.1.4.4"),
+    ), cite="NVM command set 1.0c 4.1.3.5"),
     Feature(0x16, "host_behavior", "Host Behavior Support", (), data=512, cite="base 2.0c 5.27.1.18"),
     Feature(0x17, "sanitize_config", "Sanitize Config", (
         _bit("NODRM", 0, "No-Deallocate Response Mode", {0: "Error", 1: "Warning"}),), cite="base 2.0c 5.27.1.19"),

@@ -1,6 +1,6 @@
 """Controller properties: the registers of NVMe 2.0, and the doorbells behind them.
 
-Offsets and bits are those of NVM Express Base 2.0c, 3.1.3; the doorbells those of NVMe over PCIe Transport 1.0c, 3.1.2.
+Offsets and bits are those of NVM Express Base 2.0c, 3.1.3; the doorbells those of the PCIe transport 1.0c, 3.1.2.
 
     >>> CC.encode(EN=1, IOSQES=6, IOCQES=4)
     <CC 0x00460001: EN=1 (enabled) IOSQES=6 (64 bytes) IOCQES=4 (16 bytes)>
@@ -224,7 +224,7 @@ ALL = {register.name: register for register in (
 """Name -> Register, in the order of the offsets; the doorbells are made by lookup()."""
 
 DOORBELLS = 0x1000
-"""The offset of SQ0TDBL (NVMe over PCIe Transport 1.0c 3.1.2)."""
+"""The offset of SQ0TDBL (PCIe transport 1.0c 3.1.2)."""
 
 MAX_QID = 0xFFFF
 

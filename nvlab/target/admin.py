@@ -101,7 +101,7 @@ class AdminCommands:
         return None
 
     def _identify_namespace(self, cns, nsid):
-        if cns == 0x00 and nsid == BROADCAST:    # what all namespaces have in common: the formats (NVM 1.0c 4.1.5.1)
+        if cns == 0x00 and nsid == BROADCAST:    # what all namespaces have in common: the formats (NVM command set 1.0c 4.1.5.1)
             return IdentifyNamespace.new()
         space = self._namespace(nsid, inactive_is_zero=cns in (0x00, 0x05, CNS_ALLOCATED))
         if space is None:

@@ -37,12 +37,12 @@ class NvmCommands:
 
     @handles(commands.NVM, 0x0C)
     def verify(self, command, space):
-        """The blocks of memory can't rot: Verify checks the range and says so (NVM 1.0c 3.2.7)."""
+        """The blocks of memory can't rot: Verify checks the range and says so (NVM command set 1.0c 3.2.5)."""
         self._check_range(space, int(command.slba), int(command.nlb) + 1)
 
     @handles(commands.NVM, 0x09)
     def dataset_management(self, command, space):
-        """Deallocate ranges, which read as zeroes afterwards; other attributes are hints (NVM 1.0c 3.2.3)."""
+        """Deallocate ranges, which read as zeroes afterwards; other attributes are hints (NVM command set 1.0c 3.2.3)."""
         count = (int(command.cdw10) & 0xFF) + 1
         raw = bytearray(16 * count)
         code = self.controller.datapath.from_host(int(command.prp1), int(command.prp2), raw)

@@ -219,7 +219,7 @@ class Ssd:
         return 0
 
     def _note_error(self, held, code, location=0xFFFF):
-        """Put an error that has more to say into the error log. Returns the status, with its More bit set (base 2.0c 4.2.3)."""
+        """Put an error that has more to say into the error log. Returns the status, with its More bit set (base 2.0c 3.3.3.2.1)."""
         code |= 1 << 13
         command = held.command
         lba = int(command.cdw10) | int(command.cdw11) << 32 if held.sqid else 0

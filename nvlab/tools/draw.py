@@ -8,7 +8,7 @@
             h   t
 
 Only memory and Python attributes are read; no register of the device is touched, since the doorbells are
-write-only (NVMe over PCIe 1.0, 3.1.2).
+write-only (PCIe transport 1.0c 3.1.2).
 """
 
 from __future__ import annotations

@@ -9,10 +9,9 @@ import subprocess
 import sys
 import tomllib
 
-__all__ = ["PciFunction", "installer", "nvme_functions", "package_version", "pip", "qemu_version", "requirements", "satisfied"]
+from nvlab.pci.config_space import NVME_CLASS
 
-NVME_CLASS = 0x010802
-"""Mass storage, non-volatile memory, NVMe I/O controller (NVMe over PCIe 1.0, 2.1.5)."""
+__all__ = ["PciFunction", "installer", "nvme_functions", "package_version", "pip", "qemu_version", "requirements", "satisfied"]
 
 
 @dataclasses.dataclass(frozen=True)
