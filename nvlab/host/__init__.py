@@ -1,0 +1,1 @@
+"""The driver: controllers, queue pairs, namespaces, and the perf loop, over whatever carries them."""

@@ -203,7 +203,8 @@ class Controller(AdminMixin):
                 return csts
             if time.monotonic() >= deadline:
                 raise ControllerTimeout(f"waiting for {what}: not within {seconds:g} s, which is "
-                                        f"{'CAP.TO' if timeout is None else 'the deadline'}; CSTS is {csts!r}",
+                                        f"{'CAP.TO' if timeout is None else 'the deadline'}; CSTS is {csts!r}; "
+                                        "disable() resets a controller that is stuck, and attaching again starts afresh",
                                         registers=self._registers())
             time.sleep(POLL_SECONDS)
 

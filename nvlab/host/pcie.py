@@ -12,6 +12,7 @@ from nvlab.spec.errors import QueueBusy, UsageError
 
 from .request import Request
 
+
 def note_queue(kind, queue, is_cq, cqid=0):
     """Record that a ring of the host's came or went (Kind.QUEUE_NEW, Kind.QUEUE_GONE)."""
     queue.bar.lane.record(kind, Side.HOST, queue.qid, queue.depth, queue.iova, is_cq | cqid << 16)

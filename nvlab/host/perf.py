@@ -73,10 +73,7 @@ class _Worker:
             self.held.append(prp)
             command = cmd.read(nsid=self.namespace.nsid, slba=0, nlb=0, prp1=prp.prp1, prp2=prp.prp2)
             entries[i] = np.frombuffer(bytes(command), np.uint8)
-        if stride != p.io_size:
-            self.held.append(block)
-            return entries, _Strided(block, p.depth, stride, p.io_size).array
-        return entries, block.reshape(p.depth, stride)
+        return entries, block.reshape(p.depth, stride)[:, :p.io_size]
 
     def start(self):
         thread = threading.Thread(target=self._run, name=f"nvlab-perf-{self.index}", daemon=True)
@@ -111,7 +108,8 @@ class _Worker:
             if self.ended in ("time", "count", "stopped"):
                 pair.release()
             else:
-                pair.sq.owner = pair.cq.owner = f"a perf run that ended by {self.ended} with commands outstanding (disable() and start() reset)"
+                pair.sq.owner = pair.cq.owner = (f"a perf run that ended by {self.ended} with commands outstanding "
+                                                 "(disable() and start() reset)")
                 pair.sq.outstanding_buffers = self.held
 
     def stop(self):
@@ -132,13 +130,6 @@ class _Worker:
             if pair.owner is None and self.perf.controller.io.get(pair.qid) is pair:
                 self.perf.controller.delete_io_queue_pair(pair)
         self.pairs = []
-
-
-class _Strided:
-    """Rows of `width` bytes that lie `stride` apart."""
-
-    def __init__(self, block, rows, stride, width):
-        self.array = block.reshape(rows, stride)[:, :width]
 
 
 class Perf:
@@ -168,22 +159,22 @@ class Perf:
     def _check(self, nsids):
         ctrl = self.controller
         if self.workload not in WORKLOADS:
-            raise UsageError(f"workload {self.workload!r}: one of {', '.join(WORKLOADS)}")
+            raise UsageError(f"perf: workload {self.workload!r}: choose one of {', '.join(WORKLOADS)}")
         if not self.namespaces or None in self.namespaces:
             raise UsageError(f"perf: namespaces {nsids or 'to measure'}: the controller has {sorted(ctrl.namespaces)}")
         if not 1 <= self.depth <= int(ctrl.cap.MQES):
             raise UsageError(f"queue depth {self.depth}: 1 to {int(ctrl.cap.MQES)}, one less than the entries that CAP.MQES allows")
         for name, low, high in (("mix", 0, 100), ("qpairs", 1, 64), ("warmup", 0, 86400)):
             if not low <= getattr(self, name) <= high:
-                raise UsageError(f"perf: {name} {getattr(self, name)}: {low} to {high}")
+                raise UsageError(f"perf: {name} {getattr(self, name)}: {low} to {high} are allowed")
         for name in ("seconds", "count"):
             if getattr(self, name) is not None and getattr(self, name) <= 0:
-                raise UsageError(f"perf: {name} {getattr(self, name)}: more than 0")
+                raise UsageError(f"perf: {name} {getattr(self, name)}: more than 0 is needed, or None for no limit")
         for ns in self.namespaces:
             self._check_namespace(ns)
         usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
         if not self.cores or not {c for c in self.cores if c is not None} <= usable:
-            raise UsageError(f"perf: cores {self.cores}: this process may run on {sorted(usable)}")
+            raise UsageError(f"perf: cores {self.cores}: this process may run on {sorted(usable)}; choose among them, or None for wherever it runs")
 
     def _check_namespace(self, ns):
         limit = self.controller.max_transfer

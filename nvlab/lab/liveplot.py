@@ -133,8 +133,9 @@ class LivePlot(anywidget.AnyWidget):
 
 def describe(perf) -> str:
     """What a `Perf` does, in a few words: "read, 512 B, queue depth 128"."""
-    parts = [getattr(perf, "workload", None), (size := getattr(perf, "io_size", None)) and (f"{size // 1024} KiB" if size % 1024 == 0 else f"{size} B"),
-             (depth := getattr(perf, "depth", None)) and f"queue depth {depth}"]
+    size, depth = getattr(perf, "io_size", None), getattr(perf, "depth", None)
+    parts = [getattr(perf, "workload", None), size and (f"{size} B" if size % 1024 else f"{size // 1024} KiB"),
+             depth and f"queue depth {depth}"]
     return ", ".join(str(p) for p in parts if p) or "perf"
 
 

@@ -274,6 +274,7 @@ class RegisterValue(BitsValue):
         return type(self)(value, self.register)
 
     def table(self):
+        """The fields, one a row, under the register's title and citation, as a render.Table."""
         table = super().table()
         table.title += f"  {self.register.title} ({self.register.cite})" if self.register.cite else ""
         return table

@@ -46,7 +46,7 @@ class Table:
         styles = [_NUMBER if column in self.numbers else _CELL for column in self.columns]
         out = ['<table style="border-collapse:collapse">']
         if self.title:
-            out.append(f'<caption style="{_CELL};font-weight:bold">{escape(self.title)}</caption>')
+            out.append(f'<caption style="{_CELL};font-weight:bold;white-space:nowrap">{escape(self.title)}</caption>')
         heads = "".join(f'<th style="{_CELL}">{escape(column)}</th>' for column in self.columns)
         out.append(f"<thead><tr>{heads}</tr></thead><tbody>")
         for row in self.rows:
