@@ -138,7 +138,7 @@ cdef class DmaPool:
         if memory is None:
             if size <= 0 or size % PAGE:
                 raise UsageError(f"DMA pool of {size} bytes: the size must be a positive multiple of {PAGE}")
-            memory = mmap.mmap(-1, size)
+            memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)     # a fork has its own
         view = memory
         self.memory = memory
         self.ptr = &view[0]

@@ -1,6 +1,7 @@
 """The life of a controller, from the host's side: probe, disable, admin queue, enable, identify, I/O queues, shutdown."""
 import atexit
 import contextlib
+import os
 import threading
 import time
 import weakref
@@ -18,6 +19,7 @@ from .regs import Registers
 ADMIN_DEPTH = 32
 IO_DEPTH = 256
 POLL_SECONDS = 0.0005
+LONGEST = 86400
 LIVE = weakref.WeakSet()
 """Controllers that are open: closed in an orderly way when the interpreter ends."""
 
@@ -56,7 +58,10 @@ class Controller(AdminMixin):
     """
 
     def __init__(self, function, timeout=10.0):
+        if not isinstance(timeout, (int, float)) or not 0 < timeout <= LONGEST:
+            raise UsageError(f"timeout={timeout!r}: how many seconds a command may take, more than 0, at most {LONGEST}")
         self.function, self.timeout = function, timeout
+        self.process = os.getpid()
         self.bar, self.dma, self.ssd, self.address = function.bar, function.dma, function.ssd, function.address
         self.regs = Registers(self.bar, function.gone)
         self.cap, self.vs = self.regs.CAP.read(), self.regs.VS.read()
@@ -252,13 +257,17 @@ class Controller(AdminMixin):
             return
         self.closed = True
         LIVE.discard(self)
-        for owner in {id(p.owner): p.owner for p in list(self.io.values()) if hasattr(p.owner, "stop")}.values():
+        if self.process != os.getpid():          # a fork: the device is the parent's, who goes on using it
+            return
+        try:
+            for owner in {id(p.owner): p.owner for p in list(self.io.values()) if hasattr(p.owner, "stop")}.values():
+                with contextlib.suppress(Error):
+                    owner.stop()
             with contextlib.suppress(Error):
-                owner.stop()
-        with contextlib.suppress(Error):
-            if self.function.gone() is None:
-                self.shutdown()
-        self.function.close()
+                if self.function.gone() is None:
+                    self.shutdown()
+        finally:                                 # an interrupt must not leave the device behind
+            self.function.close()
 
     def __enter__(self):
         return self

@@ -84,7 +84,7 @@ def open_embedded(address):
         subsystem.add_namespace(bdev.create(o["bdev"], o["size"], o["block"]))
     dma = DmaPool(o["dma"])
     last = registers.cq_head_doorbell(IO_QUEUES, o["dstrd"]) + 4
-    memory = mmap.mmap(-1, 1 << (last - 1).bit_length())
+    memory = mmap.mmap(-1, 1 << (last - 1).bit_length(), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)    # a fork has its own
     bar = EmbeddedBar(memory)
     bar.ssd = Ssd(subsystem, memory, dma.map, mode=o["mode"] or default_mode(), queues=IO_QUEUES, entries=o["mqes"],
                   mdts=o["mdts"], dstrd=o["dstrd"])

@@ -130,7 +130,9 @@ class Machine:
         return qemu_command.refusal(self.address, self.process.output(), self.process.ending() or self.channel.dead)
 
     def close(self):
-        """Stop QEMU and wait until it is gone, its image unlocked. Harmless when repeated."""
+        """Stop QEMU and wait until it is gone, its image unlocked. Harmless when repeated, and in a fork of our process."""
+        if self.process.owner != os.getpid():
+            return                               # the socket is shared, and the parent still needs it
         self.channel.close()
         self.process.stop()
         if self.log and self.final_trace is None:
