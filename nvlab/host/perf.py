@@ -1,4 +1,5 @@
 """Measure: keep a depth of I/Os in flight from background threads, and tell at any moment how it goes."""
+import numbers
 import os
 import secrets
 import threading
@@ -12,6 +13,7 @@ from nvlab.spec import status
 from nvlab.spec.commands import cmd
 from nvlab.spec.errors import ControllerError, ControllerGone, ControllerTimeout, Error, UsageError
 
+from .namespace import MAX_BLOCKS
 from .perf_result import PerfResult, PerfSnapshot, combine
 from .prp import build_prp
 
@@ -162,14 +164,19 @@ class Perf:
             raise UsageError(f"perf: workload {self.workload!r}: choose one of {', '.join(WORKLOADS)}")
         if not self.namespaces or None in self.namespaces:
             raise UsageError(f"perf: namespaces {nsids or 'to measure'}: the controller has {sorted(ctrl.namespaces)}")
+        for name in ("io_size", "depth", "qpairs", "seed"):
+            if not isinstance(getattr(self, name), numbers.Integral):
+                raise UsageError(f"perf: {name} {getattr(self, name)!r}: a whole number is needed")
         if not 1 <= self.depth <= int(ctrl.cap.MQES):
             raise UsageError(f"queue depth {self.depth}: 1 to {int(ctrl.cap.MQES)}, one less than the entries that CAP.MQES allows")
         for name, low, high in (("mix", 0, 100), ("qpairs", 1, 64), ("warmup", 0, 86400)):
             if not low <= getattr(self, name) <= high:
                 raise UsageError(f"perf: {name} {getattr(self, name)}: {low} to {high} are allowed")
-        for name in ("seconds", "count"):
-            if getattr(self, name) is not None and getattr(self, name) <= 0:
-                raise UsageError(f"perf: {name} {getattr(self, name)}: more than 0 is needed, or None for no limit")
+        for name, most in (("seconds", 365 * 86400), ("count", 1 << 62)):
+            if getattr(self, name) is not None and not 0 < getattr(self, name) <= most:
+                raise UsageError(f"perf: {name} {getattr(self, name)}: more than 0 is needed, at most {most}, or None for no limit")
+        if not 0 <= self.seed < 1 << 64:
+            raise UsageError(f"perf: seed {self.seed}: 0 to 2**64 - 1 are allowed")
         for ns in self.namespaces:
             self._check_namespace(ns)
         usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
@@ -180,6 +187,8 @@ class Perf:
         limit = self.controller.max_transfer
         if self.io_size <= 0 or self.io_size % ns.block_size:
             raise UsageError(f"I/O size {self.io_size}: not a multiple of the block size of namespace {ns.nsid}, {ns.block_size} bytes")
+        if self.io_size > MAX_BLOCKS * ns.block_size:
+            raise UsageError(f"I/O size {self.io_size}: a command names at most {MAX_BLOCKS} blocks of {ns.block_size} bytes (NLB)")
         if limit and self.io_size > limit:
             raise UsageError(f"I/O size {self.io_size}: MDTS allows {limit} bytes a command; choose {limit} or less")
         if ns.metadata_size:
