@@ -1,9 +1,10 @@
 """Admin commands, as the driver sends them: Identify, logs, features, and the queues' creation and deletion."""
 import functools
 
+from nvlab._core.memory import DmaBuffer
 from nvlab._core.trace import Kind
 from nvlab.spec.commands import cmd
-from nvlab.spec.errors import NvmeStatusError, UsageError
+from nvlab.spec.errors import ControllerError, NvmeStatusError, UsageError
 from nvlab.spec.identify import IdentifyController, IdentifyNamespace, NamespaceDescriptors, NamespaceList
 from nvlab.spec.logs import CommandsSupportedLog, ErrorLogEntry, FirmwareLog, SmartLog
 
@@ -35,6 +36,8 @@ class AdminMixin:
         `data` is a buffer from alloc() whose PRPs are put into the command; without it prp1 and prp2 stay as they are.
         """
         if data is not None:
+            if not isinstance(data, DmaBuffer) or not data.flags.c_contiguous:
+                raise UsageError("data: a buffer from ctrl.alloc(), whole or a contiguous slice of it")
             prp = build_prp(self.dma, data.iova, data.nbytes, self.page)
             command.prp1, command.prp2, held = prp.prp1, prp.prp2, (*held, data, prp)
         pair = self.io_queue() if command.admin is False else self.admin_queue()
@@ -67,6 +70,9 @@ class AdminMixin:
         found, last = [], 0
         while True:
             some = NamespaceList(self.identify_data(2, last)).nsids
+            if some != sorted(set(some)) or (some and some[0] <= last):
+                raise ControllerError(f"Identify CNS 02h: the list of active namespaces after nsid {last} does not ascend "
+                                      "(base 2.0c 5.17.2.2); the controller can't be trusted")
             found += some
             if len(some) < 1024:
                 return found
@@ -241,7 +247,8 @@ class AdminMixin:
     def _take_event(self, request):
         if not request.completion.ok or self.closed:
             return
-        self.events.append(int(request.completion.dw0))
+        event = int(request.completion.dw0)
+        self.events.append(event)
+        self.arm_async_events()                  # first: a callback may raise
         for callback in list(self.on_event):
-            callback(self.events[-1])
-        self.arm_async_events()
+            callback(event)

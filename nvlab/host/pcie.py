@@ -12,6 +12,9 @@ from nvlab.spec.errors import QueueBusy, UsageError
 
 from .request import Request
 
+CIDS = 0xFFFF
+"""Command identifiers of a queue, 0 to FFFEh: FFFFh means none in the error log (base 2.0c 3.3.3.1)."""
+
 
 def note_queue(kind, queue, is_cq, cqid=0):
     """Record that a ring of the host's came or went (Kind.QUEUE_NEW, Kind.QUEUE_GONE)."""
@@ -78,9 +81,11 @@ class SubmissionQueue(SubmissionRing, _Owned):
 
     def _identifier(self, cid):
         if cid is None:
+            if len(self.outstanding) >= CIDS:
+                raise UsageError(f"{self.name}: all {CIDS} command identifiers are outstanding; poll the completion queue")
             while self._next_cid in self.outstanding:
-                self._next_cid = self._next_cid + 1 & 0x7FFF
-            cid, self._next_cid = self._next_cid, self._next_cid + 1 & 0x7FFF
+                self._next_cid = (self._next_cid + 1) % CIDS
+            cid, self._next_cid = self._next_cid, (self._next_cid + 1) % CIDS
         elif cid in self.outstanding:
             raise UsageError(f"cid {cid} is outstanding on {self.name}: an identifier is free again when its completion "
                              "has been seen (base 2.0c 3.3.3.1); leave cid out to get a free one")
@@ -136,8 +141,9 @@ class CompletionQueue(CompletionRing, _Owned):
         The head moves; the controller learns that by ring(). A drive in mode inline moves here. Raises QueueBusy.
         """
         self._free()
-        self.pump()
-        return self.take()
+        with self.lock:
+            self.pump()
+            return self.take()
 
     def take(self):
         """poll() without moving an inline drive first."""
@@ -151,7 +157,7 @@ class CompletionQueue(CompletionRing, _Owned):
             request = sq.outstanding.get(int(completion.cid))
             if request is not None:
                 request.finish(completion)
-                sq.outstanding.pop(request.cid, None)
+                sq.outstanding.pop(int(completion.cid), None)
         self.pop()                               # last: an interrupted delivery is repeated, not lost
         if request is not None and request.on_done:
             request.on_done(request)
@@ -160,6 +166,7 @@ class CompletionQueue(CompletionRing, _Owned):
     def ring(self):
         """Tell the controller how far the queue has been read (CQyHDBL)."""
         self._free()
+        fence()                                  # entries read first, slots given back second
         self.bar.write32(self.doorbell, self.head)
         self.rung = self.head
 
@@ -236,13 +243,15 @@ class QueuePair:
             return self._drain()
 
     def _drain(self):
-        found = []
-        while (completion := self.cq.take()) is not None:
-            found.append(completion)
-            if len(found) >= self.cq.depth:      # a lap: give the slots back before the next
-                break
-        if found:
-            self.cq.ring()
+        found, head = [], self.cq.head
+        try:
+            while (completion := self.cq.take()) is not None:
+                found.append(completion)
+                if len(found) >= self.cq.depth:  # a lap: give the slots back before the next
+                    break
+        finally:                                 # a callback may have raised
+            if found or self.cq.head != head:
+                self.cq.ring()
         return found
 
     def wait(self, request, timeout=None):
@@ -258,11 +267,13 @@ class QueuePair:
             with self.lock:
                 self.cq.pump(blocking=True)
                 found = self._drain()
-            if not found and not condition():
-                if not self.cq.wait(min(self.controller.function.poll_slice, max(0.0, deadline - time.monotonic()))):
-                    self.controller.check_alive(what)
-                    if time.monotonic() >= deadline:
-                        raise self.controller.timed_out(what, timeout)
+            if condition():
+                return
+            left = deadline - time.monotonic()
+            if not found and not self.cq.wait(min(self.controller.function.poll_slice, max(0.0, left))):
+                self.controller.check_alive(what)
+            if left <= 0:                        # also where completions of others never cease
+                raise self.controller.timed_out(what, timeout)
 
     def __repr__(self):
         return f"<queue pair {self.qid}: {self.sq!r}, {self.cq!r}, {len(self.sq.outstanding)} outstanding>"

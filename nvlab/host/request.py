@@ -3,18 +3,17 @@ from nvlab.spec.errors import status_error
 
 
 class Request:
-    """One submitted command. `completion` is None until it has been seen; `held` keeps its buffers alive until then."""
+    """One submitted command. `completion` is None until it has been seen; `held` keeps its buffers alive until then.
 
-    __slots__ = ("command", "sq", "completion", "held", "what", "on_done")
+    `cid` is its Command Identifier.
+    """
+
+    __slots__ = ("command", "cid", "sq", "completion", "held", "what", "on_done")
 
     def __init__(self, command, sq, held=(), what=""):
         self.command, self.sq, self.held, self.what = command, sq, held, what
+        self.cid = int(command.cid)              # its own: the same Command may be submitted again meanwhile
         self.completion = self.on_done = None
-
-    @property
-    def cid(self):
-        """Command Identifier."""
-        return int(self.command.cid)
 
     @property
     def done(self):

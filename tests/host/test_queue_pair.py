@@ -18,9 +18,9 @@ def ctrl():
 
 def test_identifiers_are_used_again_when_they_are_free(ctrl):
     pair = ctrl.create_io_queue_pair(4)
-    pair.sq._next_cid = 0x7FFE
+    pair.sq._next_cid = 0xFFFD
     requests = [pair.submit(cmd.flush(nsid=1)) for _ in range(3)]
-    assert [request.cid for request in requests] == [0x7FFE, 0x7FFF, 0]         # FFFFh is never one (base 2.0c 3.3.3.1)
+    assert [request.cid for request in requests] == [0xFFFD, 0xFFFE, 0]         # FFFFh is never one (base 2.0c 3.3.3.1)
     for request in requests:
         request.wait()
     pair.sq.post(cmd.flush(nsid=1), cid=1)
