@@ -9,7 +9,7 @@ import weakref
 from nvlab._core.trace import Kind
 from nvlab.spec.errors import ControllerFatal, ControllerGone, ControllerTimeout, Error, UsageError
 from nvlab.spec.registers import ACQ, AQA, ASQ, CC, CSTS
-from nvlab.spec.render import Table, mimebundle
+from nvlab.spec.render import Table, counted, mimebundle
 
 from .admin import AdminMixin
 from .namespace import Namespace
@@ -304,7 +304,8 @@ class Controller(AdminMixin):
 
     def __repr__(self):
         name = f"{self.id.mn} {self.id.sn}" if self.id is not None else self.function.model
-        return f"<Controller {name} at {self.address}: {self.state}, {len(self.namespaces)} namespaces, {len(self.io)} I/O queue pairs>"
+        return (f"<Controller {name} at {self.address}: {self.state}, {counted(len(self.namespaces), 'namespace')}, "
+                f"{counted(len(self.io), 'I/O queue pair')}>")
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         return mimebundle(self.table())

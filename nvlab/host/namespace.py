@@ -7,7 +7,7 @@ import numpy as np
 from nvlab._core.memory import DmaBuffer
 from nvlab.spec.commands import cmd
 from nvlab.spec.errors import UsageError
-from nvlab.spec.render import Table, mimebundle
+from nvlab.spec.render import Table, counted, mimebundle
 
 from .prp import build_prp
 
@@ -91,7 +91,7 @@ class Namespace:
         """Tell the controller about up to 256 `ranges`, [(slba, blocks)]: deallocate (trim) them, or how they will be used."""
         ranges = list(ranges)
         if not 1 <= len(ranges) <= 256:
-            raise UsageError(f"Dataset Management with {len(ranges)} ranges: 1 to 256 (NVM command set 1.0c 3.2.3)")
+            raise UsageError(f"Dataset Management with {counted(len(ranges), 'range')}: 1 to 256 (NVM command set 1.0c 3.2.3)")
         for slba, blocks in ranges:
             self._check_range("Dataset Management", slba, blocks)
         raw = b"".join(struct.pack("<IIQ", 0, blocks, slba) for slba, blocks in ranges)
@@ -108,7 +108,7 @@ class Namespace:
 
     def _check_range(self, what, slba, blocks):
         if blocks < 1 or slba < 0 or slba + blocks > self.blocks:
-            raise UsageError(f"{what} of {blocks} blocks at LBA {slba}: namespace {self.nsid} has the LBAs 0 to {self.blocks - 1}"
+            raise UsageError(f"{what} of {counted(blocks, 'block')} at LBA {slba}: namespace {self.nsid} has the LBAs 0 to {self.blocks - 1}"
                              + (", and at least one block is needed" if blocks < 1 else ""))
         if self.metadata_size:
             raise UsageError(f"{what}: namespace {self.nsid} is formatted with {self.metadata_size} bytes of metadata a block, which "
@@ -118,8 +118,8 @@ class Namespace:
         if not isinstance(buffer, DmaBuffer) or not buffer.flags.c_contiguous:
             raise UsageError(f"{what}: the buffer must come from ctrl.alloc(), whole or a contiguous slice of it")
         if blocks is not None and buffer.nbytes != blocks * self.block_size:
-            raise UsageError(f"{what} of {blocks} blocks: the buffer has {buffer.nbytes} bytes, {blocks} blocks of {self.block_size} "
-                             f"need {blocks * self.block_size}")
+            raise UsageError(f"{what} of {counted(blocks, 'block')} of {self.block_size} bytes: the buffer has {buffer.nbytes} bytes and "
+                             f"needs {blocks * self.block_size}; ctrl.alloc({blocks * self.block_size}) makes one")
 
     def _as_buffer(self, what, data):
         """`data` in DMA memory, a whole number of blocks."""
@@ -157,7 +157,7 @@ class Namespace:
                 count = min(step, total - at)
                 prp = build_prp(self.controller.dma, buffer.iova + at * self.block_size, count * self.block_size, self.controller.page)
                 command = build(nsid=self.nsid, slba=slba + at, nlb=count - 1, prp1=prp.prp1, prp2=prp.prp2)
-                waiting.append(pair.submit(command, (buffer, prp), f"{what} of {count} blocks at LBA {slba + at} on namespace {self.nsid}"))
+                waiting.append(pair.submit(command, (buffer, prp), f"{what} of {counted(count, 'block')} at LBA {slba + at} on namespace {self.nsid}"))
                 if len(waiting) >= pair.depth - 1:
                     waiting.popleft().wait()
             while waiting:

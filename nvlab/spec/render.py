@@ -9,7 +9,7 @@
 
 from html import escape
 
-__all__ = ["Table", "hexadecimal", "mimebundle"]
+__all__ = ["Table", "counted", "hexadecimal", "mimebundle"]
 
 _CELL = "text-align:left;padding:1px 10px 1px 4px;vertical-align:top"
 _NUMBER = _CELL + ";font-family:monospace;white-space:nowrap"
@@ -18,6 +18,11 @@ _NUMBER = _CELL + ";font-family:monospace;white-space:nowrap"
 def hexadecimal(value, size):
     """`value` as 0x… with the digits of `size` bytes."""
     return f"{int(value):#0{2 + 2 * size}x}"
+
+
+def counted(number, noun):
+    """`number` of a thing, in words: counted(1, "block") is "1 block", counted(2, "block") is "2 blocks"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 class Table:

@@ -7,6 +7,7 @@ from nvlab._core.ssd import DataPath
 from nvlab.spec import status
 from nvlab.spec.commands import Command, cmd
 from nvlab.spec.errors import ControllerTimeout, UsageError
+from nvlab.spec.render import counted
 
 from .admin import Failed, Later
 from .controller import Controller
@@ -288,5 +289,5 @@ class Ssd:
 
     def __repr__(self):
         live = [q for q in range(self.datapath.queues + 1) if self.datapath.sq_live(q)]
-        return (f"<embedded SSD {self.subsystem.serial!r}, mode {self.mode}, {len(self.subsystem.namespaces)} namespaces, "
-                f"submission queues {live}, {len(self.inside)} commands inside>")
+        return (f"<embedded SSD {self.subsystem.serial!r}, mode {self.mode}, {counted(len(self.subsystem.namespaces), 'namespace')}, "
+                f"submission queues {live}, {counted(len(self.inside), 'command')} inside>")

@@ -3,6 +3,7 @@ import uuid
 
 from nvlab.spec.errors import UsageError
 from nvlab.spec.identify import IdentifyNamespace, NamespaceDescriptors
+from nvlab.spec.render import counted
 
 MAX_NAMESPACES = 128
 
@@ -58,4 +59,4 @@ class Subsystem:
             namespace.bdev.close()
 
     def __repr__(self):
-        return f"Subsystem({self.nqn!r}, {len(self.namespaces)} namespaces)"
+        return f"Subsystem({self.nqn!r}, {counted(len(self.namespaces), 'namespace')})"

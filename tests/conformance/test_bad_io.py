@@ -24,7 +24,7 @@ def test_lba_past_the_end_by_the_driver(ctrl, ns, slba, blocks):
     for act in (ns.read, ns.write_zeroes, ns.verify, ns.deallocate):
         with pytest.raises(errors.UsageError) as error:
             act(slba, blocks)
-        says(error, f"{blocks} blocks at LBA {slba}", "namespace 1", f"0 to {BLOCKS - 1}")
+        says(error, f"{blocks} block{'s' * (blocks != 1)} at LBA {slba}", "namespace 1", f"0 to {BLOCKS - 1}")
     if blocks == 1:
         for act in (ns.write, ns.compare):
             with pytest.raises(errors.UsageError) as error:
@@ -83,7 +83,7 @@ def test_a_buffer_of_the_wrong_size(ctrl, ns, nbytes):
     buffer = ctrl.alloc(4096)[:nbytes]
     with pytest.raises(errors.UsageError) as error:
         ns.read(0, 1, buffer=buffer)
-    says(error, "Read of 1 blocks", f"{nbytes} bytes", "512")
+    says(error, "Read of 1 block", f"{nbytes} bytes", "512")
     if nbytes % 512 or nbytes == 0:
         for act in (ns.write, ns.compare):
             with pytest.raises(errors.UsageError) as error:
