@@ -1,5 +1,6 @@
 """LivePlot: throughput and latency over time, drawn while perf runs and other cells do too."""
 
+import functools
 import json
 import threading
 import time
@@ -116,13 +117,12 @@ class LivePlot(anywidget.AnyWidget):
     __str__ = __repr__
 
     def _repr_mimebundle_(self, **kwargs):
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
         with self._lock:
             points, seconds = self._points, self._before.seconds if self._before else 0.0
         series = [("throughput", "IOPS", points[:, 1].tolist()), ("throughput", "MiB/s", points[:, 2].tolist()),
                   ("latency", "µs", np.nan_to_num(points[:, 3]).tolist())]
-        return {**data, "text/plain": repr(self), "image/svg+xml": static.curve_svg(self._title, series, seconds)}, metadata
+        alive = functools.partial(super()._repr_mimebundle_, **kwargs)
+        return static.bundle(repr(self), static.curve_svg(self._title, series, seconds), alive)
 
     def close(self):
         """Stop following perf and close the widget's channel."""

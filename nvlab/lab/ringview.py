@@ -1,6 +1,7 @@
 """RingView: both rings of a queue pair, alive in the notebook, with the doorbells to press."""
 
 import contextlib
+import functools
 import threading
 import time
 
@@ -167,10 +168,9 @@ class RingView(anywidget.AnyWidget):
     __str__ = __repr__
 
     def _repr_mimebundle_(self, **kwargs):
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
         rings = draw.snapshot(self._qp, self._ssd)
-        return {**data, "text/plain": draw.rings_text(rings), "image/svg+xml": static.rings_svg(rings)}, metadata
+        alive = functools.partial(super()._repr_mimebundle_, **kwargs)
+        return static.bundle(draw.rings_text(rings), static.rings_svg(rings), alive)
 
     def close(self):
         """Stop following the queue pair and close the widget's channel."""

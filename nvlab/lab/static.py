@@ -1,5 +1,7 @@
 """Still pictures, in SVG, of what the widgets show alive: for nbconvert and for pages without a kernel."""
 
+import contextlib
+import sys
 from html import escape
 
 from nvlab.tools import draw
@@ -9,6 +11,25 @@ COLOURS = {"free": "none", "posted": "#E69F00", "rung": "#56B4E9", "fetched": "#
            "done": "#c9ced6"}
 INK = "#7a828e"
 FONT = 'font-family="ui-sans-serif,system-ui,Segoe UI,Helvetica,Arial,sans-serif"'
+
+
+def page_there() -> bool:
+    """Whether a page may show the output of the cell that runs.
+
+    False under nbconvert --execute and the like: they forbid questions to the user, as nobody is there, and a widget in
+    their result would stay blank unless the reader's browser can fetch its manager from the network.
+    """
+    with contextlib.suppress(Exception):             # no IPython, no kernel, no cell: nothing speaks against a page
+        request = sys.modules["IPython"].get_ipython().kernel.get_parent("shell")
+        return request["content"].get("allow_stdin", True)
+    return True
+
+
+def bundle(text, svg, widget):
+    """What a widget shows of itself: (data, metadata). `widget()` is what a page makes alive, left out where there is none."""
+    alive = widget() if page_there() else None
+    data, metadata = alive if isinstance(alive, tuple) else (alive or {}, {})
+    return {**data, "text/plain": text, "image/svg+xml": svg}, metadata
 
 
 def rings_svg(rings: draw.Rings) -> str:

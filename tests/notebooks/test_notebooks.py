@@ -18,14 +18,14 @@ def texts(book, cell_id):
     return "\n".join(o.get("text") or o.get("data", {}).get("text/plain", "") for o in cell.outputs)
 
 
-def execute(path, address, monkeypatch, tmp_path):
+def execute(path, address, monkeypatch, tmp_path, **options):
     from nbclient import NotebookClient
 
     monkeypatch.setenv("NVLAB_ADDRESS", address)
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     monkeypatch.setenv("PYTHONPATH", str(FOLDER.parent))
     book = nbformat.read(path, as_version=4)
-    NotebookClient(book, timeout=60, kernel_name="python3", store_widget_state=False,
+    NotebookClient(book, timeout=60, kernel_name="python3", **options,
                    resources={"metadata": {"path": str(tmp_path)}}).execute()
     return book
 
@@ -45,13 +45,14 @@ def test_first_io_runs(address, monkeypatch, tmp_path):
     assert ("drive head" if embedded else "drive not visible; last doorbell written was") in texts(book, "turn")
 
 
-def test_a_run_notebook_converts_to_a_page_with_still_pictures(monkeypatch, tmp_path):
+@pytest.mark.parametrize("state", [False, True], ids=["without-widget-state", "with-widget-state"])
+def test_a_run_notebook_converts_to_a_page_with_still_pictures(state, monkeypatch, tmp_path):
     from nbconvert import HTMLExporter
 
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(
         "import nvlab\nfrom nvlab.lab import RingView\nctrl = nvlab.attach('embedded')\nRingView(ctrl.admin)")])
     nbformat.write(book, tmp_path / "one.ipynb")
-    done = execute(tmp_path / "one.ipynb", "embedded", monkeypatch, tmp_path)
+    done = execute(tmp_path / "one.ipynb", "embedded", monkeypatch, tmp_path, store_widget_state=state)
     page, _ = HTMLExporter(template_name="basic").from_notebook_node(done)
     picture = base64.b64decode(re.search(r"data:image/svg\+xml;base64,([\w+/=]+)", page)[1]).decode()
     assert "SQ0[0]: done, the slot may be used again" in picture
