@@ -38,15 +38,22 @@ const nvlRow = (entry, field) => {
   const value = nvlField(entry, field);
   const meaning = field.values?.[value.toString()] ?? "";
   const wide = field.width > 16;
-  const shown = field.width <= 3 ? value.toString() : wide || value < 10n ? nvlHex(value, field.width) : `${nvlHex(value, field.width)} = ${value}`;
+  const hex = nvlHex(value, field.width);
+  const shown = field.width <= 3 ? value.toString() : wide || value < 10n ? hex : `${hex} = ${value}`;
   const last = field.byte + Math.ceil((field.bit + field.width) / 8) - 1;
   return { name: field.name, title: field.title, value, shown, meaning, first: field.byte, last };
 };
 
 const NVL_LIVES = ["free", "posted", "rung", "fetched", "polled", "done"];
 const NVL_MEANS = {
-  SQ: { free: "free", posted: "posted by the host, doorbell not rung", rung: "rung, not yet fetched", fetched: "fetched by the drive", done: "done, the slot may be used again" },
-  CQ: { free: "free", posted: "posted by the drive, phase flipped", polled: "polled by the host, doorbell not rung", done: "done, given back to the drive" },
+  SQ: {
+    free: "free", posted: "posted by the host, doorbell not rung", rung: "rung, not yet fetched",
+    fetched: "fetched by the drive", done: "done, the slot may be used again",
+  },
+  CQ: {
+    free: "free", posted: "posted by the drive, phase flipped", polled: "polled by the host, doorbell not rung",
+    done: "done, given back to the drive",
+  },
 };
 
 // What a slot's life says, as far as it is known: some drives can't be looked into.

@@ -23,7 +23,10 @@ const nvlShort = (v) => {
   for (const [n, unit] of [[1e9, " G"], [1e6, " M"], [1e3, " k"]]) if (v >= n) return (v / n).toPrecision(3) + unit;
   return v >= 100 ? v.toFixed(0) : v.toPrecision(3);
 };
-const nvlTime = (us) => (us >= 1e6 ? `${(us / 1e6).toPrecision(3)} s` : us >= 1000 ? `${(us / 1e3).toPrecision(3)} ms` : `${us >= 100 ? us.toFixed(0) : us.toPrecision(3)} µs`);
+const nvlTime = (us) =>
+  us >= 1e6 ? `${(us / 1e6).toPrecision(3)} s`
+  : us >= 1000 ? `${(us / 1e3).toPrecision(3)} ms`
+  : `${us >= 100 ? us.toFixed(0) : us.toPrecision(3)} µs`;
 
 // The next 1, 2, 2.5 or 5 times a power of ten above v: an axis that doesn't tremble.
 const nvlCeil = (v) => {
@@ -58,8 +61,9 @@ class NvlPlot {
     this.doc = [...(views.roots ?? views)][0].model.document;
     this.models = [...this.doc.roots()[0].references()];
     this.named = (name) => this.models.find((m) => m.name === name);
-    this.renderers = Object.fromEntries(["iops", "area", "avg", "p50", "p99"].map((n) => [n, this.models.find((m) => m.name === n && m.glyph)]));
-    this.ranges = Object.fromEntries(["x", "iops", "mibps", "latency"].map((n) => [n, this.models.find((m) => m.name === n && m.type === "Range1d")]));
+    const pick = (names, fits) => Object.fromEntries(names.map((n) => [n, this.models.find((m) => m.name === n && fits(m))]));
+    this.renderers = pick(["iops", "area", "avg", "p50", "p99"], (m) => m.glyph);
+    this.ranges = pick(["x", "iops", "mibps", "latency"], (m) => m.type === "Range1d");
     this.dress();
     this.draw();
   }
@@ -71,7 +75,12 @@ class NvlPlot {
     const fg = css("--nvl-dim"), edge = css("--nvl-soft"), font = style.fontFamily;
     for (const m of this.models) {
       if (m.major_label_text_color !== undefined && m.axis_label !== undefined)
-        m.setv({ major_label_text_color: fg, axis_label_text_color: fg, axis_line_color: edge, major_tick_line_color: edge, axis_label_text_font: font, major_label_text_font: font, axis_label_text_font_style: "normal", axis_label_text_font_size: "12px", ...(m.major_label_text_font_size === "0px" ? {} : { major_label_text_font_size: "11px" }) });
+        m.setv({
+          major_label_text_color: fg, axis_label_text_color: fg, axis_line_color: edge, major_tick_line_color: edge,
+          axis_label_text_font: font, major_label_text_font: font, axis_label_text_font_style: "normal",
+          axis_label_text_font_size: "12px",
+          ...(m.major_label_text_font_size === "0px" ? {} : { major_label_text_font_size: "11px" }),
+        });
       else if (m.type === "Grid") m.setv({ grid_line_color: edge });
     }
     for (const [name, r] of Object.entries(this.renderers)) {
@@ -112,13 +121,15 @@ class NvlPlot {
     const above = (v) => [1, 2, 5, 10].map((k) => k * 10 ** Math.floor(Math.log10(v))).find((k) => k >= v);
     const start = below(low * 0.9), stop = above(top * 1.1), ticks = [], decades = Math.log10(stop / start);
     for (let k = 10 ** Math.floor(Math.log10(start)); k <= stop * 1.001; k *= 10)
-      for (const m of decades > 4 ? [1] : decades > 2 ? [1, 3] : [1, 2, 5]) if (m * k >= start * 0.999 && m * k <= stop * 1.001) ticks.push(m * k);
+      for (const m of decades > 4 ? [1] : decades > 2 ? [1, 3] : [1, 2, 5])
+        if (m * k >= start * 0.999 && m * k <= stop * 1.001) ticks.push(m * k);
     this.ranges.latency.setv({ start, end: stop });
     if (String(ticks) !== String(this.named("latency_ticks").ticks)) this.named("latency_ticks").ticks = ticks;
   }
 
   readout(last) {
-    this.facts.iops.textContent = `${nvlShort(last.iops)} IOPS · ${last.mibps.toLocaleString("en", { maximumFractionDigits: last.mibps < 100 ? 1 : 0 })} MiB/s`;
+    const mibps = last.mibps.toLocaleString("en", { maximumFractionDigits: last.mibps < 100 ? 1 : 0 });
+    this.facts.iops.textContent = `${nvlShort(last.iops)} IOPS · ${mibps} MiB/s`;
     for (const name of ["avg", "p50", "p99"]) {
       const known = Number.isFinite(last[name]);
       this.facts[name].textContent = known ? nvlTime(last[name]) : "";
@@ -130,8 +141,11 @@ class NvlPlot {
 
   tell(now) {
     this.title.textContent = now.title ?? "";
-    const total = now.total !== undefined ? `${now.seconds.toFixed(1)} s, ${nvlShort(now.total)} I/Os${now.errors ? `, ${now.errors} errors` : ""}` : "";
-    this.state.textContent = { waiting: "waits for perf to start", running: `running: ${total}`, finished: `finished: ${total}`, failed: now.text }[now.state] ?? "";
+    const errors = now.errors ? `, ${now.errors} errors` : "";
+    const total = now.total !== undefined ? `${now.seconds.toFixed(1)} s, ${nvlShort(now.total)} I/Os${errors}` : "";
+    this.state.textContent = {
+      waiting: "waits for perf to start", running: `running: ${total}`, finished: `finished: ${total}`, failed: now.text,
+    }[now.state] ?? "";
     this.el.dataset.state = now.state ?? "";
   }
 }

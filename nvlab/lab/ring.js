@@ -54,7 +54,9 @@ class NvlRing {
     const step = (2 * Math.PI) / this.depth, gap = Math.min(0.03, step * 0.08);
     const from = i * step - Math.PI / 2 + gap / 2, to = from + step - gap, large = to - from > Math.PI ? 1 : 0;
     const p = (r, a) => `${(this.mid + r * Math.cos(a)).toFixed(2)} ${(this.mid + r * Math.sin(a)).toFixed(2)}`;
-    nvlEl("path", { class: "nvl-seg", d: `M${p(this.outer, from)}A${this.outer} ${this.outer} 0 ${large} 1 ${p(this.outer, to)}L${p(this.inner, to)}A${this.inner} ${this.inner} 0 ${large} 0 ${p(this.inner, from)}Z` }, g);
+    const arc = (r, sweep, a) => `A${r} ${r} 0 ${large} ${sweep} ${p(r, a)}`;
+    const outline = `M${p(this.outer, from)}${arc(this.outer, 1, to)}L${p(this.inner, to)}${arc(this.inner, 0, from)}Z`;
+    nvlEl("path", { class: "nvl-seg", d: outline }, g);
     const [mx, my] = this.at(i, 120), [tx, ty] = this.at(i, 105.5), [nx, ny] = this.at(i, 90.5);
     const mark = nvlEl("path", { class: "nvl-mark", transform: `translate(${mx.toFixed(1)} ${my.toFixed(1)})` }, g);
     const tag = this.depth <= 40 ? nvlEl("text", { class: "nvl-tag", x: tx, y: ty + 3, "text-anchor": "middle" }, g) : null;
@@ -71,7 +73,8 @@ class NvlRing {
         nvlSet(c.g, "data-life", (c.name = name));
         nvlSet(c.mark, "d", NVL_MARK[name]);
       }
-      if (c.tag) nvlSay(c.tag, name === "free" ? (this.kind === "CQ" ? "0" : "") : this.kind === "CQ" ? entry[14] & 1 : entry[0].toString(16).toUpperCase().padStart(2, "0") + "h");
+      if (c.tag && this.kind === "CQ") nvlSay(c.tag, name === "free" ? "0" : entry[14] & 1);
+      else if (c.tag) nvlSay(c.tag, name === "free" ? "" : entry[0].toString(16).toUpperCase().padStart(2, "0") + "h");
       c.g.classList.toggle("nvl-on", i === selected);
       c.title.textContent = `${this.kind}${q.qid}[${i}] ${nvlMeans(this.kind, name, q)}: ${brief(entry)}`;
     }
@@ -81,10 +84,11 @@ class NvlRing {
     nvlSay(name, `${this.kind}${q.qid}`);
     if (this.kind === "SQ") {
       nvlSay(one, `${this.depth} slots`);
-      nvlSay(two, count("posted") ? `${count("posted")} not rung` : count("rung") + count("fetched") ? `${count("rung") + count("fetched")} in flight` : "at rest");
+      const posted = count("posted"), flying = count("rung") + count("fetched");
+      nvlSay(two, posted ? `${posted} not rung` : flying ? `${flying} in flight` : "at rest");
     } else {
-      nvlSay(one, `host expects P=${q.host.phase}`);
-      nvlSay(two, q.drive ? `drive writes P=${q.drive.phase}` : `${this.depth} slots`);
+      nvlSay(one, `host: P=${q.host.phase} is new`);
+      nvlSay(two, q.drive ? `drive: P=${q.drive.phase}` : `${this.depth} slots`);
     }
   }
 
