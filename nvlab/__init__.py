@@ -13,7 +13,8 @@ _LAZY = {
     "cmd": ("nvlab.spec.commands", "cmd"), "Command": ("nvlab.spec.commands", "Command"),
     "Completion": ("nvlab.spec.commands", "Completion"), "Controller": ("nvlab.host.controller", "Controller"),
     "Perf": ("nvlab.host.perf", "Perf"), "errors": ("nvlab.spec.errors", None), "spec": ("nvlab.spec", None),
-    "lab": ("nvlab.lab", None),
+    "Trace": ("nvlab.trace", "Trace"), "trace": ("nvlab.trace", None),
+    "lab": ("nvlab.lab", None), "debug": ("nvlab.trace.debug", "Debugger"),
     **{name: ("nvlab.spec.errors", name) for name in (
         "Error", "UsageError", "DeviceNotFound", "QueueBusy", "RegisterError", "ControllerError", "ControllerTimeout",
         "ControllerFatal", "ControllerGone", "NvmeStatusError")},
