@@ -17,11 +17,12 @@
 /* Entries first, doorbell second: all stores before are visible before any store after. */
 static inline void nv_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 
-/* A register or doorbell: exactly one aligned access of this width, never merged, split or elided. */
+/* A register or doorbell: exactly one aligned access of this width, never merged, split or elided. A write comes after
+ * whatever was read or written before it: a slot is given back once it has been read. */
 static inline uint32_t nv_mmio_read32(const volatile void *p) { return *(const volatile uint32_t *)p; }
 static inline uint64_t nv_mmio_read64(const volatile void *p) { return *(const volatile uint64_t *)p; }
-static inline void nv_mmio_write32(volatile void *p, uint32_t v) { *(volatile uint32_t *)p = v; }
-static inline void nv_mmio_write64(volatile void *p, uint64_t v) { *(volatile uint64_t *)p = v; }
+static inline void nv_mmio_write32(volatile void *p, uint32_t v) { __atomic_store_n((volatile uint32_t *)p, v, __ATOMIC_RELEASE); }
+static inline void nv_mmio_write64(volatile void *p, uint64_t v) { __atomic_store_n((volatile uint64_t *)p, v, __ATOMIC_RELEASE); }
 
 /* Memory that another thread or device writes. */
 static inline uint16_t nv_load16(const volatile void *p) { return __atomic_load_n((const volatile uint16_t *)p, __ATOMIC_ACQUIRE); }
@@ -71,7 +72,8 @@ static inline void nv_backoff(uint32_t idle, uint32_t spins)
 static inline int nv_lower_priority(int nice_value)
 {
 #ifdef __linux__
-    return setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), nice_value);
+    id_t self = (id_t)syscall(SYS_gettid);
+    return getpriority(PRIO_PROCESS, self) >= nice_value ? 0 : setpriority(PRIO_PROCESS, self, nice_value);
 #else
     (void)nice_value;
     return -1;

@@ -47,7 +47,7 @@ cdef class IovaMap:
         self.table.regions[n].iova = iova
         self.table.regions[n].ptr = &view[0]
         self.table.regions[n].size = size
-        self.owners.append(memory)
+        self.owners.append(memoryview(memory))     # an exported buffer: an mmap can't be closed underneath us
         self.table.count = n + 1               # published last: a polling drive may be reading the table
 
     def translate(self, uint64_t iova, uint64_t length=1):

@@ -120,20 +120,24 @@ cdef class MappedBar(Bar):
 
     def __init__(self, memory):
         cdef uint8_t[::1] view = memory
-        self.memory = memory
+        self.memory = memoryview(memory)           # exported: an mmap can't be closed underneath us
         self.ptr = &view[0]
         self.size = view.shape[0]
 
     cdef int c_read32(self, uint64_t offset, uint32_t *value) noexcept nogil:
+        if offset > self.size - 4:
+            return -1
         value[0] = nv_mmio_read32(self.ptr + offset)
         return 0
 
     cdef int c_write32(self, uint64_t offset, uint32_t value) noexcept nogil:
+        if offset > self.size - 4:
+            return -1
         nv_mmio_write32(self.ptr + offset, value)
         return 0
 
     cdef volatile uint32_t *direct(self, uint64_t offset) noexcept nogil:
-        return <volatile uint32_t *>(self.ptr + offset)
+        return <volatile uint32_t *>(self.ptr + offset) if offset <= self.size - 4 else NULL
 
     def load(self, offset, width):
         """Read in one access."""

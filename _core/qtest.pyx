@@ -173,6 +173,8 @@ cdef class QtestChannel:
         while True:
             end = <char *>memchr(self.received + self.start, 10, self.end - self.start)
             if end == NULL:
+                if deadline and nv_now_ns() >= deadline:
+                    return self.die(LATE)                      # however much of what nobody asked for still comes
                 taken = self.receive(deadline)
                 if taken <= 0:
                     return taken
@@ -278,6 +280,8 @@ cdef class QtestChannel:
             pthread_mutex_lock(&self.mutex)
             if self.state == 0:
                 n = self.settle(0, nv_now_ns() + <uint64_t>self.timeout_ms * 1000000)
+            if n == 0 and not self.c_alive():
+                n = self.die(ENDED)
             pthread_mutex_unlock(&self.mutex)
         if n < 0:
             raise ControllerGone(f"qtest: {self.dead}")

@@ -1,5 +1,6 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """Submission and completion rings as C structs that Python and the perf loop share, so that either sees the other's moves."""
+from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
@@ -132,18 +133,19 @@ cdef class CompletionRing:
 
     def wait(self, double seconds):
         """Poll up to `seconds` without the GIL, spinning briefly, then yielding; True as soon as something new is there."""
-        cdef uint64_t end = nv_now_ns() + <uint64_t>(seconds * 1e9)
+        cdef uint64_t now = nv_now_ns(), end, look
         cdef uint32_t idle = 0
         cdef bint new = cq_new(&self.c)
-        if new:
-            return True
-        with nogil:
-            while True:
-                new = cq_new(&self.c)
-                if new or nv_now_ns() >= end:
-                    break
-                nv_backoff(idle, 100)
-                idle += 1
+        end = now + <uint64_t>(min(seconds, 1e9) * 1e9) if seconds > 0 else now
+        while not new and now < end:
+            look = min(end, now + 50000000)         # now and then for Ctrl-C
+            with nogil:
+                while not new and now < look:
+                    nv_backoff(idle, 100)
+                    idle += 1
+                    new = cq_new(&self.c)
+                    now = nv_now_ns()
+            PyErr_CheckSignals()
         return new
 
     @property

@@ -79,3 +79,4 @@ cdef class DataPath:
     cdef readonly Lane lane            # where the drive's events are recorded
     cdef uint64_t told                 # failures that Python has taken
     cdef object __weakref__
+    cdef int known(self, int qid, uint32_t size=*) except -1

@@ -9,7 +9,7 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
 from nvlab._core cimport nvme
-from nvlab._core.atomics cimport (nv_backoff, nv_load32, nv_lower_priority, nv_now_ns, nv_prefetch, nv_prefetch_write,
+from nvlab._core.atomics cimport (nv_backoff, nv_load16, nv_load32, nv_load64, nv_lower_priority, nv_now_ns, nv_prefetch, nv_prefetch_write,
                                   nv_relax, nv_store64, nv_trylock, nv_unlock)
 from nvlab._core.memory cimport IovaMap, iova_translate
 from nvlab._core.trace cimport CQE_POST, DMA, DRIVE, QUEUE_GONE, QUEUE_NEW, RESET, SQE_FETCH, Lane, emit, sqe_key
@@ -72,7 +72,7 @@ cdef inline int serve(ssd_t *d, uint32_t qid, int budget) noexcept nogil:
     cdef uint8_t *e
     cdef uint32_t status, tail = nv_load32(sq.db)
     cdef bint traced
-    cdef int n = 0
+    cdef int n = 0, spent = 0
     if tail == sq.head:
         return 0
     if tail >= sq.size:
@@ -82,7 +82,7 @@ cdef inline int serve(ssd_t *d, uint32_t qid, int budget) noexcept nogil:
     cq = &d.cq[sq.cqid]
     if d.lane.on:                                   # after the doorbell was seen: a fetch comes later than its doorbell
         d.now = nv_now_ns()
-    while sq.head != tail and n < budget:
+    while sq.head != tail and spent < budget:
         if not cq_room(d, cq):
             break
         e = sq.base + <uint64_t>sq.head * 64
@@ -102,6 +102,7 @@ cdef inline int serve(ssd_t *d, uint32_t qid, int budget) noexcept nogil:
             note_failure(d, qid, e, status)
         post(d, sq.cqid, sq.head, qid, (<uint16_t *>(e + nvme.SQE_CID))[0], status, 0)
         n += 1
+        spent += 1 + ((<uint16_t *>(e + nvme.RW_NLB))[0] >> 6)     # large ones cost more: nobody waits long for the lock
     return n
 
 
@@ -114,6 +115,8 @@ cdef int ssd_poll(ssd_t *d, int budget) noexcept nogil:
     for i in range(d.live_count):
         if not d.sq[d.live[i]].stalled:
             n += serve(d, d.live[i], budget)
+        elif cq_room(d, &d.cq[d.sq[d.live[i]].cqid]):
+            d.attention = True                      # again, should Python have found its completion queue full
     return n
 
 
@@ -150,7 +153,8 @@ cdef class DataPath:
         self.stride = 4 << dstrd
         if view.shape[0] < DOORBELLS + 2 * (queues + 1) * self.stride:
             raise UsageError(f"a BAR of {view.shape[0]} bytes is too small for {queues} queue pairs")
-        self.memory, self.map, self.queues, self.held = memory, map, queues, [None] * MAX_QUEUES
+        self.memory, self.map, self.queues = memoryview(memory), map, queues       # exported: no mmap closes underneath us
+        self.held = [None] * MAX_QUEUES
         self.d.iova = &map.table
         cdef int q
         for q in range(queues + 1):
@@ -221,15 +225,21 @@ cdef class DataPath:
         ns.data = NULL
         if memory is not None:
             view = memory
-            if <uint64_t>view.shape[0] < blocks * block_size:
+            if <uint64_t>view.shape[0] // block_size < blocks:
                 raise UsageError(f"namespace {nsid}: {view.shape[0]} bytes can't hold {blocks} blocks of {block_size}")
             ns.data = &view[0]
         ns.blocks, ns.shift, ns.exists = blocks, block_size.bit_length() - 1, True
-        self.held[nsid] = memory
+        self.held[nsid] = memory if memory is None else memoryview(memory)
+
+    cdef int known(self, int qid, uint32_t size=2) except -1:
+        """The qid, if this drive can have such a queue, of `size` entries. Raises UsageError."""
+        if not 0 <= qid <= self.queues or size < 2:
+            raise UsageError(f"queue {qid} of {size} entries: this drive has queues 0 to {self.queues}, of 2 entries at least")
+        return qid
 
     def create_cq(self, int qid, uint64_t iova, uint32_t size):
         """Begin to post into the `size` entries at `iova`. Returns False when they are not mapped."""
-        cdef dcq_t *cq = &self.d.cq[qid]
+        cdef dcq_t *cq = &self.d.cq[self.known(qid, size)]
         cq.base = iova_translate(self.d.iova, iova, <uint64_t>size * 16)
         if cq.base == NULL:
             return False
@@ -241,7 +251,10 @@ cdef class DataPath:
 
     def create_sq(self, int qid, uint64_t iova, uint32_t size, int cqid):
         """Begin to fetch from the `size` entries at `iova`. Returns False when they are not mapped."""
-        cdef dsq_t *sq = &self.d.sq[qid]
+        cdef dsq_t *sq = &self.d.sq[self.known(qid, size)]
+        self.known(cqid)
+        if sq.live:
+            self.delete_sq(qid)
         sq.base = iova_translate(self.d.iova, iova, <uint64_t>size * 64)
         if sq.base == NULL:
             return False
@@ -256,12 +269,13 @@ cdef class DataPath:
 
     def delete_cq(self, int qid):
         """Stop posting to a queue."""
-        self.d.cq[qid].live = False
+        self.d.cq[self.known(qid)].live = False
         self.lane.record(QUEUE_GONE, DRIVE, qid, 0, 0, 1)
         self.d.cq[qid].db[0] = 0
 
     def delete_sq(self, int qid):
         """Stop fetching from a queue."""
+        self.known(qid)
         kept = [self.d.live[i] for i in range(self.d.live_count) if self.d.live[i] != qid]
         for i, q in enumerate(kept):
             self.d.live[i] = q
@@ -272,11 +286,11 @@ cdef class DataPath:
 
     def sq_live(self, int qid):
         """True while submission queue `qid` exists."""
-        return bool(self.d.sq[qid].live)
+        return bool(self.d.sq[self.known(qid)].live)
 
     def cq_live(self, int qid):
         """True while completion queue `qid` exists."""
-        return bool(self.d.cq[qid].live)
+        return bool(self.d.cq[self.known(qid)].live)
 
     def users_of_cq(self, int qid):
         """Submission queues that post to completion queue `qid`."""
@@ -285,7 +299,7 @@ cdef class DataPath:
     # -- one command at a time
     def waiting(self, int qid):
         """Entries between the head and the tail doorbell of a submission queue; 0 when the doorbell holds a bad value."""
-        cdef dsq_t *sq = &self.d.sq[qid]
+        cdef dsq_t *sq = &self.d.sq[self.known(qid)]
         cdef uint32_t tail
         if not (self.d.enabled and sq.live):
             return 0
@@ -294,7 +308,7 @@ cdef class DataPath:
 
     def fetch(self, int qid):
         """Take the next 64-byte entry off a submission queue, or None."""
-        cdef dsq_t *sq = &self.d.sq[qid]
+        cdef dsq_t *sq = &self.d.sq[self.known(qid)]
         if not self.waiting(qid):
             return None
         raw = (<char *>(sq.base + <uint64_t>sq.head * 64))[:64]
@@ -307,6 +321,8 @@ cdef class DataPath:
 
     def execute(self, const uint8_t[::1] entry):
         """Execute one fetched I/O command here. Returns its 15-bit status, or None when Python has to."""
+        if entry.shape[0] != 64:
+            raise UsageError(f"a submission queue entry has 64 bytes, not {entry.shape[0]}")
         self.d.now, self.d.cid = nv_now_ns(), (<uint16_t *>&entry[nvme.SQE_CID])[0]
         cdef uint32_t status = execute_io(&self.d, &entry[0])
         return None if status == DEFER else status
@@ -323,11 +339,11 @@ cdef class DataPath:
 
     def room(self, int sqid):
         """True when the completion queue of submission queue `sqid` can take an entry."""
-        return cq_room(&self.d, &self.d.cq[self.d.sq[sqid].cqid])
+        return cq_room(&self.d, &self.d.cq[self.d.sq[self.known(sqid)].cqid])
 
     def complete(self, int sqid, uint16_t cid, uint16_t status, uint32_t dw0=0, uint32_t dw1=0):
         """Post a completion for a command of `sqid`. Returns False, posting nothing, while the completion queue is full."""
-        cdef dcq_t *cq = &self.d.cq[self.d.sq[sqid].cqid]
+        cdef dcq_t *cq = &self.d.cq[self.d.sq[self.known(sqid)].cqid]
         if not cq.live or not cq_room(&self.d, cq):
             return False
         if status:

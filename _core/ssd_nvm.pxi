@@ -85,11 +85,10 @@ cdef uint32_t prp_move(ssd_t *d, uint64_t prp1, uint64_t prp2, uint8_t *local, u
 
 # ---------------------------------------------------------------- commands
 
-cdef inline uint32_t transfer(ssd_t *d, const uint8_t *e, copy_op op) noexcept nogil:
+cdef inline uint32_t transfer(ssd_t *d, const uint8_t *e, uint32_t nsid, copy_op op) noexcept nogil:
     """Read, Write or Compare the blocks that entry `e` names. Returns a status."""
-    cdef uint32_t nsid = (<uint32_t *>(e + nvme.SQE_NSID))[0]
-    cdef uint64_t slba = (<uint64_t *>(e + nvme.RW_SLBA))[0]
-    cdef uint64_t blocks = <uint64_t>(<uint16_t *>(e + nvme.RW_NLB))[0] + 1
+    cdef uint64_t slba = nv_load64(e + nvme.RW_SLBA)
+    cdef uint64_t blocks = <uint64_t>nv_load16(e + nvme.RW_NLB) + 1
     cdef dns_t *ns = &d.ns[nsid]
     cdef uint64_t length = blocks << ns.shift
     cdef uint8_t *local
@@ -107,10 +106,10 @@ cdef inline uint32_t transfer(ssd_t *d, const uint8_t *e, copy_op op) noexcept n
     return prp_move(d, (<uint64_t *>(e + nvme.SQE_PRP1))[0], (<uint64_t *>(e + nvme.SQE_PRP2))[0], local, length, op)
 
 
-cdef uint32_t write_zeroes(ssd_t *d, const uint8_t *e) noexcept nogil:
-    cdef dns_t *ns = &d.ns[(<uint32_t *>(e + nvme.SQE_NSID))[0]]
-    cdef uint64_t slba = (<uint64_t *>(e + nvme.RW_SLBA))[0]
-    cdef uint64_t blocks = <uint64_t>(<uint16_t *>(e + nvme.RW_NLB))[0] + 1
+cdef uint32_t write_zeroes(ssd_t *d, const uint8_t *e, uint32_t nsid) noexcept nogil:
+    cdef dns_t *ns = &d.ns[nsid]
+    cdef uint64_t slba = nv_load64(e + nvme.RW_SLBA)
+    cdef uint64_t blocks = <uint64_t>nv_load16(e + nvme.RW_NLB) + 1
     if slba >= ns.blocks or blocks > ns.blocks - slba:
         return nvme.SC_LBA_OUT_OF_RANGE | DNR
     if ns.data != NULL:
@@ -120,23 +119,26 @@ cdef uint32_t write_zeroes(ssd_t *d, const uint8_t *e) noexcept nogil:
 
 
 cdef inline uint32_t execute_io(ssd_t *d, const uint8_t *e) noexcept nogil:
-    """Execute one I/O command. Returns its status (15 bits, without the phase), or DEFER when Python has to."""
+    """Execute one I/O command. Returns its status (15 bits, without the phase), or DEFER when Python has to.
+
+    The host can change the entry meanwhile: what is checked is read once.
+    """
     cdef uint8_t opcode = e[nvme.SQE_OPC]
-    cdef uint32_t nsid = (<uint32_t *>(e + nvme.SQE_NSID))[0]
+    cdef uint32_t nsid = nv_load32(e + nvme.SQE_NSID)
     if e[nvme.SQE_FUSE] & 0xC3:                                 # FUSE, PSDT: neither fused commands nor SGLs here
         return nvme.SC_INVALID_FIELD_IN_COMMAND | DNR
     if nsid == 0 or nsid > MAX_NAMESPACES or not d.ns[nsid].exists:
         if opcode != nvme.NVM_FLUSH or nsid != <uint32_t>0xFFFFFFFFu:
             return DEFER                            # a bad nsid, or a command that takes another
     if opcode == nvme.NVM_READ:
-        return transfer(d, e, TO_HOST)
+        return transfer(d, e, nsid, TO_HOST)
     if opcode == nvme.NVM_WRITE:
-        return transfer(d, e, FROM_HOST)
+        return transfer(d, e, nsid, FROM_HOST)
     if opcode == nvme.NVM_FLUSH:
         d.counts[4] += 1
         return 0
     if opcode == nvme.NVM_WRITE_ZEROES:
-        return write_zeroes(d, e)
+        return write_zeroes(d, e, nsid)
     if opcode == nvme.NVM_COMPARE:
-        return transfer(d, e, COMPARE)
+        return transfer(d, e, nsid, COMPARE)
     return DEFER
