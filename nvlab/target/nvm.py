@@ -53,8 +53,17 @@ class NvmCommands:
             self._check_range(space, slba, blocks)
         if int(command.cdw11) >> 2 & 1 and space.bdev.memory is not None:
             size, memory = space.bdev.block_size, memoryview(space.bdev.memory)
-            for slba, blocks in ranges:
+            for slba, blocks in _merged(ranges):
                 _zero(memory[slba * size:(slba + blocks) * size])
+
+
+def _merged(ranges):
+    """The same blocks, each named once: 256 ranges may all be the whole namespace."""
+    end = 0
+    for slba, blocks in sorted(ranges):
+        first, end = max(slba, end), max(slba + blocks, end)
+        if first < end and first < slba + blocks:
+            yield first, end - first
 
 
 def _zero(span, piece=bytes(1 << 20)):

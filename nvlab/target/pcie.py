@@ -167,7 +167,10 @@ class Ssd:
         return None
 
     def _take_in(self, sqid):
-        held = InFlight(sqid, self.datapath.fetch(sqid), sqid == 0)
+        raw = self.datapath.fetch(sqid)
+        if raw is None:                          # the host took its doorbell back meanwhile
+            return None
+        held = InFlight(sqid, raw, sqid == 0)
         self.inside.append(held)
         return held
 
@@ -262,6 +265,9 @@ class Ssd:
                 return self._serve()
         except ControllerTimeout:                # somebody holds it still for long: ask again
             return 0
+        except Exception as bug:                 # ours: the thread goes on all the same
+            self.bug = bug
+            return 0
 
     def _serve(self):
         """Admin commands, deferred I/O commands, and events; the lock is held. What was begun, by hand too, goes first."""
@@ -272,7 +278,8 @@ class Ssd:
             done += 1
         for sqid in (0, *path.stalled()):
             while path.waiting(sqid) and path.room(sqid) and done < 64:
-                self._take_in(sqid)
+                if self._take_in(sqid) is None:
+                    break
                 self._step()
                 done += 1
                 if sqid:
