@@ -136,7 +136,7 @@ _ADMIN = [
     _member("hmmin", 276, 4, "Host Memory Buffer Minimum Size", unit="4 KiB"),
     _member("tnvmcap", 280, 16, "Total NVM Capacity", unit="bytes"),
     _member("unvmcap", 296, 16, "Unallocated NVM Capacity", unit="bytes"),
-    _member("rpmbs", 312, 4, "Replay Protected Memory Block Support", bits=[
+    _member("rpmbs", 312, 4, "Replay Protected Memory Block Support", values={0: "Not Supported"}, bits=[
         Field("UNITS", 0, 2, "Number of RPMB Units"),
         Field("AUTH", 3, 5, "Authentication Method", {0: "HMAC SHA-256"}),
         Field("SIZE", 16, 23, "Total Size", unit="n+1 × 128 KiB"),

@@ -175,9 +175,11 @@ def namespace(nsid, found):
     current = about.format if about.format_index < len(about.lbaf) else None
     sizes = {"blocks": about.block_size} if current is not None and current.lbads else {}
     rows = [Row("Namespace ID", nsid)] if nsid is not None else []
+    told = {entry.type.name for entry in found.descriptors or ()
+            if entry.type and entry.value == bytes(getattr(about, entry.type.name, b""))}
     for entry in found.descriptors or ():
         rows.append(Row(entry.type.title if entry.type else f"Descriptor type {entry.nidt}", entry.text))
-    rows += members(about, sizes, skip=("lbaf", "vs"))
+    rows += members(about, sizes, skip=("lbaf", "vs", *told))
     for index, fmt in enumerate(about.lbaf[:int(about.nlbaf) + int(about.nulbaf) + 1]):
         extra = [found.nvm.elbaf[index]] if found.nvm is not None and found.nvm.elbaf[index].elbaf else []
         values = [f"{title}: {shown}" for one in (fmt, *extra) for title, shown in _pairs(one)]

@@ -98,6 +98,23 @@ def test_ana_and_buffers_only_where_they_are(found):
     assert value(text, "ANA Transition Time") == "3 s" and "(CMBSZ)" in text and value(text, "Supported") == "Yes"
 
 
+def test_what_the_descriptors_tell_is_told_once(found):
+    nguid = bytes(range(16))
+    found.namespaces[1].id = IdentifyNamespace.new(nguid=nguid)
+    found.namespaces[1].descriptors = NamespaceDescriptors.build(nguid=nguid)
+    assert show.report(found).count(nguid.hex()) == 1
+    found.namespaces[1].descriptors = NamespaceDescriptors.build(nguid=bytes(16))
+    assert show.report(found).count(nguid.hex()) == 1, "where they differ, both show"
+
+
+def test_what_is_absent_has_no_size(found):
+    text = show.report(found)
+    assert value(text, "Replay Protected Memory Block Support") == "Not Supported" and "RPMB Units" not in text
+    found.id = IdentifyController.new(rpmbs={"UNITS": 1, "SIZE": 3})
+    text = show.report(found)
+    assert value(text, "Number of RPMB Units") == "1" and value(text, "Total Size") == "4 × 128 KiB"
+
+
 def test_nothing_read_is_nothing_shown():
     text = show.report(show.Findings("embedded"))
     assert text.startswith("=" * 53) and "NVMe Controller at embedded" in text and "Health" not in text
