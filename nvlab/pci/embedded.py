@@ -25,6 +25,9 @@ class EmbeddedBar(MappedBar):
         super().__init__(memory)
         self.ssd = None
 
+    def __repr__(self):
+        return f"<BAR0 of the embedded SSD: {self.size:#x} bytes, doorbells from {DOORBELLS:#x}>"
+
     def load(self, offset, width):
         """Trap a register read. Doorbells are write-only: RegisterError."""
         if offset >= DOORBELLS:

@@ -73,7 +73,7 @@ def measure(perf, say=print):
         try:
             perf.start()
             for worker in perf.workers:
-                say(f"Associating {worker.label}")
+                say(f"Associating {worker.label.replace(' from core ', ' with core ')}")
             say("Initialization complete. Launching workers.")
             sys.stdout.flush()
             return perf.wait(progress)
