@@ -6,7 +6,10 @@ from nvlab.pci.function import Function
 from nvlab.pci.options import KINDS
 from nvlab.spec.errors import DeviceNotFound
 
-__all__ = ["Address", "Function", "KINDS", "open", "parse"]
+__all__ = ["Address", "Function", "KINDS", "WATCHERS", "open", "parse"]
+
+WATCHERS = []
+"""Called with each Function that open() has opened, in the thread that asked: how tools find the controller of code they run."""
 
 
 def open(address="embedded"):
@@ -20,4 +23,7 @@ def open(address="embedded"):
         there = " and ".join(kind.name for kind in KINDS.values() if kind.opener)
         raise DeviceNotFound(f"{address}: {KINDS[address.kind].title}: this version of nvlab can't open that yet. It can open {there}")
     module, function = opener.split(":")
-    return getattr(importlib.import_module(module), function)(address)
+    opened = getattr(importlib.import_module(module), function)(address)
+    for watcher in list(WATCHERS):
+        watcher(opened)
+    return opened
