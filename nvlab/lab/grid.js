@@ -71,7 +71,8 @@ class NvlGrid {
   badge(g, side, name, slot, style) {
     const s = this.side, host = side === "host", r = Math.max(5, s * 0.4);
     const x = Math.min(this.columns * s - r, Math.max(r, (slot % this.columns) * s + (host ? 0.25 : 0.75) * s));
-    const y = Math.min(this.rows * s - r, Math.max(r, Math.floor(slot / this.columns) * s + (host ? 0.2 : 0.8) * s + (name === "rung" ? 0.6 * s : 0)));
+    const within = (host ? 0.2 : 0.8) * s + (name === "rung" ? 0.6 * s : 0);
+    const y = Math.min(this.rows * s - r, Math.max(r, Math.floor(slot / this.columns) * s + within));
     g.fillStyle = style.getPropertyValue(host ? "--nvl-host" : "--nvl-drive").trim();
     g.beginPath();
     if (host) g.arc(x, y, r, 0, 2 * Math.PI);

@@ -9,7 +9,10 @@ const NVL_BUTTONS = [
 ];
 const NVL_KNOWN = {
   SQ: { host: [["head", "head"], ["tail", "tail"], ["rung", "doorbell"]], drive: [["head", "head"], ["tail", "tail"]] },
-  CQ: { host: [["head", "head"], ["rung", "doorbell"], ["phase", "phase"]], drive: [["head", "head"], ["tail", "tail"], ["phase", "phase"]] },
+  CQ: {
+    host: [["head", "head"], ["rung", "doorbell"], ["phase", "phase"]],
+    drive: [["head", "head"], ["tail", "tail"], ["phase", "phase"]],
+  },
 };
 
 class NvlQueue {
@@ -36,7 +39,8 @@ class NvlQueue {
     this.drawn.update(q, life, bytes, this.size, this.selected, brief);
     this.believe(q);
     const now = Math.max(0, this.selected), at = this.entry(now);
-    nvlSet(this.stage, "aria-label", `${this.kind}${q.qid}, ${q.depth} slots. ${q.words.host}; ${q.words.drive}. Arrow keys choose a slot.`);
+    const words = `${q.words.host}; ${q.words.drive}`;
+    nvlSet(this.stage, "aria-label", `${this.kind}${q.qid}, ${q.depth} slots. ${words}. Arrow keys choose a slot.`);
     nvlSet(this.stage, "aria-valuemin", 0);
     nvlSet(this.stage, "aria-valuemax", q.depth - 1);
     nvlSet(this.stage, "aria-valuenow", now);
@@ -53,7 +57,8 @@ class NvlQueue {
         nvlEl("span", { class: "nvl-who" }, row, label);
         const facts = NVL_KNOWN[this.kind][side].map(([key, title]) => {
           const fact = nvlEl("span", { class: "nvl-fact" }, row);
-          if (NVL_BADGE[key]) nvlEl("i", { class: `nvl-chip nvl-chip-${side}`, "aria-hidden": "true" }, fact, side === "host" ? NVL_BADGE[key] : NVL_BADGE[key].toLowerCase());
+          const badge = NVL_BADGE[key] && (side === "host" ? NVL_BADGE[key] : NVL_BADGE[key].toLowerCase());
+          if (badge) nvlEl("i", { class: `nvl-chip nvl-chip-${side}`, "aria-hidden": "true" }, fact, badge);
           nvlEl("span", { class: "nvl-key" }, fact, key === "rung" ? q.doorbell : title);
           return [key, fact, nvlEl("b", { "data-fact": `${side}-${key}` }, fact)];
         });
@@ -71,7 +76,10 @@ class NvlQueue {
 
   key(e) {
     const row = this.drawn?.columns ?? Math.max(1, Math.round(this.depth / 4)), from = Math.max(0, this.selected);
-    const to = { ArrowRight: from + (this.selected < 0 ? 0 : 1), ArrowLeft: from - 1, ArrowDown: from + row, ArrowUp: from - row, Home: 0, End: this.depth - 1, Enter: from, " ": from }[e.key];
+    const to = {
+      ArrowRight: from + (this.selected < 0 ? 0 : 1), ArrowLeft: from - 1, ArrowDown: from + row, ArrowUp: from - row,
+      Home: 0, End: this.depth - 1, Enter: from, " ": from,
+    }[e.key];
     if (to === undefined) return;
     e.preventDefault();
     e.stopPropagation();
@@ -83,7 +91,8 @@ class NvlDetail {
   constructor(root) {
     this.el = nvlEl("section", { class: "nvl-detail", "aria-label": "decoded entry" }, root);
     this.head = nvlEl("div", { class: "nvl-detail-head" }, this.el);
-    this.sub = nvlEl("div", { class: "nvl-detail-sub" }, this.el, "Click a slot, or move over the ring with the arrow keys, to read its entry here.");
+    this.sub = nvlEl("div", { class: "nvl-detail-sub" }, this.el,
+      "Click a slot, or move over the ring with the arrow keys, to read its entry here.");
     this.hint = nvlEl("div", { class: "nvl-hint" }, this.el);
     this.rows = nvlEl("div", { class: "nvl-rows" }, this.el);
     this.hex = nvlEl("div", { class: "nvl-hex" }, this.el);
@@ -105,7 +114,8 @@ class NvlDetail {
       return nvlEl("span", { class: b ? "nvl-byte" : "nvl-byte nvl-zero" }, this.hex, b.toString(16).toUpperCase().padStart(2, "0"));
     });
     this.rows.replaceChildren(...rows.map((r) => {
-      const row = nvlEl("div", { class: r.value ? "nvl-row" : "nvl-row nvl-nil", title: `${r.title} (byte ${r.first}${r.last > r.first ? " to " + r.last : ""})` });
+      const title = `${r.title} (byte ${r.first}${r.last > r.first ? " to " + r.last : ""})`;
+      const row = nvlEl("div", { class: r.value ? "nvl-row" : "nvl-row nvl-nil", title });
       nvlEl("span", { class: "nvl-name" }, row, r.name);
       nvlEl("span", { class: "nvl-value" }, row, r.shown);
       nvlEl("span", { class: "nvl-meaning" }, row, r.meaning || r.title);
@@ -136,12 +146,12 @@ class NvlView {
     });
     this.notice = nvlEl("div", { class: "nvl-notice", role: "status", "aria-live": "polite" }, bar);
     this.legend = nvlEl("div", { class: "nvl-legend", "aria-hidden": "true" }, root);
-    for (const [life, words] of [["posted", "posted"], ["rung", "rung"], ["fetched", "fetched"], ["polled", "polled"], ["done", "done"], ["free", "free"]]) {
+    for (const life of ["posted", "rung", "fetched", "polled", "done", "free"]) {
       const item = nvlEl("span", { class: "nvl-key-item" }, this.legend);
       const svg = nvlEl("svg", { viewBox: "-8 -8 16 16", class: "nvl-swatch", "data-life": life }, item);
       nvlEl("rect", { class: "nvl-seg", x: -7, y: -7, width: 14, height: 14, rx: 3 }, svg);
       nvlEl("path", { class: "nvl-mark", d: NVL_MARK[life] }, svg);
-      nvlEl("span", {}, item, words);
+      nvlEl("span", {}, item, life);
     }
     for (const [side, words] of [["host", "H head, T tail, D doorbell: the host's"], ["drive", "h, t: the drive's"]]) {
       const item = nvlEl("span", { class: "nvl-key-item" }, this.legend);
@@ -160,8 +170,9 @@ class NvlView {
     const kind = s.qid === 0 ? "Admin queue pair" : "I/O queue pair";
     nvlSay(this.title, `${kind} ${s.qid}`);
     nvlSay(this.mode, [s.title, s.mode && `drive in ${s.mode} mode`].filter(Boolean).join(" · "));
-    nvlSay(this.calm, s.busy ? `${s.busy} owns this queue pair just now and moves it at full speed. The rings rest until it gives the pair back.`
-      : s.retired ? "The controller no longer knows this queue pair: it was deleted, or a reset swept it away. This is how it was left." : "");
+    const busy = `${s.busy} owns this queue pair just now and moves it at full speed. The rings rest until it gives the pair back.`;
+    const retired = "The controller no longer knows this queue pair: it was deleted, or a reset swept it away. This is how it was left.";
+    nvlSay(this.calm, s.busy ? busy : s.retired ? retired : "");
     this.calm.parentElement.classList.toggle("nvl-isbusy", !!(s.busy || s.retired));
     for (const { act, button, label, why } of this.buttons) {
       button.style.display = act === "step" && !s.can_step ? "none" : "";
