@@ -87,7 +87,7 @@ class NvlRing {
       const posted = count("posted"), flying = count("rung") + count("fetched");
       nvlSay(two, posted ? `${posted} not rung` : flying ? `${flying} in flight` : "at rest");
     } else {
-      nvlSay(one, `host: P=${q.host.phase} is new`);
+      nvlSay(one, `host: P=${q.host.phase}`);
       nvlSay(two, q.drive ? `drive: P=${q.drive.phase}` : `${this.depth} slots`);
     }
   }
