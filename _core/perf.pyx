@@ -20,13 +20,14 @@ from nvlab._core.ssd cimport DataPath, ssd_t, ssd_try_poll
 from nvlab._core.trace cimport CQ_DOORBELL, CQE_SEEN, HOST, SQ_DOORBELL, Lane, emit, emit_sqe, lane_t
 from nvlab.spec.errors import UsageError
 
-ENDS = ("running", "time", "count", "stopped", "gone", "timeout", "protocol")
+ENDS = ("running", "time", "count", "stopped", "gone", "timeout", "protocol", "reset")
 """Why a loop ended, by its code: the deadline passed, the count was reached, somebody asked, the device vanished,
-commands were never completed, or the device completed what was not outstanding."""
+commands were never completed, the device completed what was not outstanding, or a controller reset cut it off."""
 
 cdef enum:
-    RUNNING, TIME, COUNT, STOPPED, GONE, TIMEOUT, PROTOCOL
+    RUNNING, TIME, COUNT, STOPPED, GONE, TIMEOUT, PROTOCOL, RESET
     IO_CQ_BATCH = 256
+    ABANDON = 2                         # a value of `stopping`
 
 cdef struct tracker_t:
     uint64_t start                      # ns, when it was submitted
@@ -168,7 +169,11 @@ cdef class PerfLoop:
 
     def stop(self):
         """Ask run() to end; commands in flight are still awaited."""
-        self.stopping = 1
+        self.stopping = max(self.stopping, 1)
+
+    def abandon(self):
+        """Ask run() to end within a round, whatever is in flight, and to touch no doorbell any more: before a controller reset."""
+        self.stopping = ABANDON
 
     # ------------------------------------------------------------ the loop
 
@@ -183,8 +188,12 @@ cdef class PerfLoop:
         end = now + <uint64_t>((self.warmup + self.seconds) * 1e9) if self.seconds > 0 else <uint64_t>-1
         self.limit = 0 if warm else self.count
         for i in range(self.queue_count):
-            self.fill(&self.queues[i], now)
+            if self.stopping != ABANDON:
+                self.fill(&self.queues[i], now)
         while True:
+            if self.stopping == ABANDON:
+                self.ended = RESET
+                break
             n = 0
             live = 0
             if self.ssd is not None and self.ssd.d.inline_mode:
@@ -301,7 +310,7 @@ cdef class PerfLoop:
         while n < IO_CQ_BATCH and cq_new(cq):
             w = nv_load64(cq.entries + <uint64_t>cq.head * 16 + 8)
             cid = <uint32_t>(w >> 32) & 0xFFFF
-            if cid >= q.depth or not q.trackers[cid].busy:
+            if cid >= q.depth or not q.trackers[cid].busy or (w & 0xFFFF) >= q.sq.depth:
                 self.ended = PROTOCOL
                 break
             t = &q.trackers[cid]

@@ -104,7 +104,7 @@ class AdminMixin:
 
     def error_log(self, entries=None):
         """The Error Information log, newest first, as a list (`entries` of them, or all that ELPE allows)."""
-        count = min(entries or 256, int(self.id.elpe) + 1)
+        count = min(entries or 256, int((self.id or self.identify_controller()).elpe) + 1)
         raw = self.log_page(0x01, count * ErrorLogEntry.SIZE)
         return [ErrorLogEntry(raw[i:i + 64]) for i in range(0, len(raw), 64)]
 

@@ -145,6 +145,8 @@ class Controller(AdminMixin):
         if cc.EN and not self.csts.RDY and not self.csts.CFS:   # in its bring-up: wait that out first (base 2.0c 3.5.1)
             with contextlib.suppress(ControllerTimeout):
                 self._wait_ready(1)
+        for owner in self._owners("abandon"):    # their doorbells must not reach the queues that come after the reset
+            owner.abandon()
         if cc.EN:
             self.regs.write(CC, cc.replace(EN=0, SHN=0))
         self._wait_ready(0)
@@ -251,6 +253,10 @@ class Controller(AdminMixin):
             self.regs.CC.set(SHN=1)
             self.wait(lambda csts: csts.SHST == 2, "CSTS.SHST = 2", timeout=10.0)
 
+    def _owners(self, able):
+        """Who has I/O queue pairs just now and can do what `able` names."""
+        return {id(p.owner): p.owner for p in list(self.io.values()) if hasattr(p.owner, able)}.values()
+
     def close(self):
         """Shut down if the device still answers, then let go of it; closing twice is harmless, and nothing is raised."""
         if self.closed:
@@ -260,7 +266,7 @@ class Controller(AdminMixin):
         if self.process != os.getpid():          # a fork: the device is the parent's, who goes on using it
             return
         try:
-            for owner in {id(p.owner): p.owner for p in list(self.io.values()) if hasattr(p.owner, "stop")}.values():
+            for owner in self._owners("stop"):
                 with contextlib.suppress(Error):
                     owner.stop()
             with contextlib.suppress(Error):

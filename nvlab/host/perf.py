@@ -119,6 +119,11 @@ class _Worker:
             if loop is not None:
                 loop.stop()
 
+    def abandon(self):
+        for loop in (self.filler, self.loop):
+            if loop is not None:
+                loop.abandon()
+
     def snapshot(self):
         s = self.loop.snapshot()
         return PerfSnapshot(self.label, s["elapsed"] / 1e9, s["ios"], s["bytes"], s["errors"], s["miscompares"], s["latency_sum"],
@@ -236,6 +241,14 @@ class Perf:
             worker.stop()
         return self.wait()
 
+    def abandon(self):
+        """End the run without what is in flight, because the controller is about to be reset; waits up to 1 s for the loops."""
+        for worker in self.workers:
+            worker.abandon()
+        for worker in self.workers:
+            if worker.running:
+                worker.done.wait(1)
+
     def wait(self, progress=None, interval=0.5):
         """Wait for the end; call `progress(snapshot)` every `interval` seconds. Returns the PerfResult.
 
@@ -298,6 +311,8 @@ class Perf:
         if ended == "timeout":
             raise ControllerTimeout(f"perf: commands were not completed within {self.controller.timeout:g} s, {so_far}; "
                                     "disable() and start() reset the controller")
+        if ended == "reset":
+            raise ControllerError(f"perf: a controller reset cut the run off {so_far}; begin it again once start() is through")
         raise ControllerError(f"perf: ended by {ended} {so_far}: the controller completed a command that was not outstanding; "
                               "disable() and start() reset it")
 

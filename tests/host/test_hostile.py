@@ -107,6 +107,28 @@ def test_perf_with_more_blocks_than_a_command_can_name():
             nvlab.Perf(ctrl, depth=1, io_size=65537 * 512, count=1)
 
 
+@pytest.mark.parametrize("mode", ["inline", "thread"])
+@pytest.mark.parametrize("verify", [False, True])
+def test_a_reset_cuts_perf_off_at_once(mode, verify):
+    """No doorbell of its loops may reach the queues that come after the reset."""
+    with nvlab.attach(f"embedded:mode={mode},size=1M", timeout=10) as ctrl:
+        perf = nvlab.Perf(ctrl, depth=16, verify=verify, qpairs=2).start()
+        start = time.monotonic()
+        ctrl.start()
+        with pytest.raises(ControllerError, match="reset cut the run off"):
+            perf.wait()
+        assert time.monotonic() - start < 3 and not perf.running
+        ctrl.namespaces[1].write(0, b"good as new")
+        assert perf.start().stop().ended == "stopped"
+
+
+def test_the_error_log_of_a_controller_not_identified():
+    with nvlab.probe("embedded:mode=inline,size=1M") as ctrl:
+        ctrl.create_admin_queue()
+        ctrl.enable()
+        assert len(ctrl.error_log(2)) == 2
+
+
 def test_an_interrupted_close_still_lets_go(monkeypatch):
     ctrl = nvlab.attach("embedded:mode=thread,size=1M")
 
