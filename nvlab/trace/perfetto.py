@@ -60,8 +60,8 @@ def _names(recording):
         yield _meta("thread_name", pid, 1, name=TRACKS[1])
 
 
-def _meta(name, pid, tid=0, **args):
-    return {"ph": "M", "name": name, "pid": pid, "tid": tid, "ts": 0, "args": args}
+def _meta(kind, pid, tid=0, **args):
+    return {"ph": "M", "name": kind, "pid": pid, "tid": tid, "ts": 0, "args": args}
 
 
 _INSTANTS = {Kind.SQ_DOORBELL: 1, Kind.CQ_DOORBELL: 1, Kind.REG_READ: 2, Kind.REG_WRITE: 2, Kind.STEP: 3}

@@ -35,7 +35,7 @@ def assert_same(state, model):
         name: model["seen"].get(name) for name in REGISTERS}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(moves)
 def test_each_instant_is_as_the_model_was(script):
     paper = run(script)
@@ -78,7 +78,7 @@ def assert_true_or_unknown(state, model):
     return knew
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(moves, st.sampled_from([4, 8, 32]), st.sampled_from([2, 16, 1024]))
 def test_what_was_dropped_is_not_guessed(script, room, perf_room):
     paper = run(script, room=room, perf_room=perf_room)
