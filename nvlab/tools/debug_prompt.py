@@ -217,7 +217,8 @@ class Prompt:
                 self.debugger.wait(0.5)
             except KeyboardInterrupt:
                 if self.debugger.interrupt() is None and self.debugger.state == "running":
-                    print("It does nothing that it could be stopped at (a loop of perf runs in the core): continue waits for it, kill ends it.")
+                    print("It does nothing that it could be stopped at (a loop of perf runs in the core). "
+                          "continue waits for it, kill ends it.")
                     break
         self.chosen = 0
         print(show.arrival(self.debugger, self.argv[0]))
@@ -305,7 +306,8 @@ class Prompt:
     def do_info(self, text):
         """info registers [NAME] | rings [QUEUE] | queues | breakpoints | locals | frame"""
         word, _, rest = text.partition(" ")
-        found = next((name for name in ("registers", "rings", "queues", "breakpoints", "locals", "frame") if word and name.startswith(word)), None)
+        topics = ("registers", "rings", "queues", "breakpoints", "locals", "frame")
+        found = next((name for name in topics if word and name.startswith(word)), None)
         if found is None:
             raise UsageError(inspect.getdoc(self.do_info))
         if found == "breakpoints":
@@ -336,7 +338,8 @@ class Prompt:
         for letter in letters:
             form, unit = (letter, unit) if letter in show.FORMATS else (form, letter)
             if letter not in show.FORMATS and letter not in show.UNITS:
-                raise UsageError(f"x/{letters}: {letter!r} is neither a format ({' '.join(show.FORMATS)}) nor a size ({' '.join(show.UNITS)})")
+                known = f"a format ({' '.join(show.FORMATS)}) nor a size ({' '.join(show.UNITS)})"
+                raise UsageError(f"x/{letters}: {letter!r} is neither {known}")
         address = self._evaluate(where)[0] if where else self.next_address
         address = getattr(address, "iova", address)
         if not hasattr(address, "__index__"):

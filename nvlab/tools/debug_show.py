@@ -132,7 +132,8 @@ def memory(ctrl, address, count, form, unit):
     units = [int.from_bytes(raw[i:i + size], "little") for i in range(0, len(raw), size)]
     places = [f"{at:#x}{symbol(ctrl, at)}:" for at in range(address, address + len(raw), row * size)]
     width = max(map(len, places))
-    lines = [f"{place:{width}}  " + " ".join(_number(u, form, size) for u in units[i * row:i * row + row]) for i, place in enumerate(places)]
+    lines = [f"{place:{width}}  {' '.join(_number(unit, form, size) for unit in units[at * row:at * row + row])}"
+             for at, place in enumerate(places)]
     return "\n".join(lines + list(_covered(ctrl, address, raw))), address + len(raw)
 
 

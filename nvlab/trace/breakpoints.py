@@ -238,7 +238,9 @@ class Breakpoint:
 def at_register(number, register, value=None, access=None, opcode=None, dstrd=0, **how):
     """The Breakpoint at a register: its name, offset or Register. Raises UsageError for what can't be."""
     found = find_register(register, dstrd)
-    access = access or ("write" if found.writable else "read")
+    access = access or {"ro": "read", "rw1c": "any"}.get(found.access, "write")        # CSTS is written, too, but seldom
+    if value is not None and found.writable and access == "any":
+        access = "write"
     if access not in ACCESSES:
         raise UsageError(f"access={access!r}: write, read or any")
     if access == "read" and not found.readable or access == "write" and not found.writable:
@@ -271,7 +273,8 @@ def find_register(register, dstrd=0):
 def on_event(number, what=None, opcode=None, queue=None, cid=None, error=False, **how):
     """The Breakpoint on a kind of event. Raises UsageError for what can't be."""
     if what is None and opcode is None and queue is None and cid is None and not error:
-        raise UsageError('break_on(): say what to stop on: an event ("register read", "doorbell", "event"), opcode=, queue=, cid=, error=True')
+        raise UsageError('break_on(): say what to stop on: an event ("register read", "doorbell", "event"), opcode=, queue=, cid=, '
+                         "error=True")
     error = error or what == "error"
     queues = None if queue is None else numbers_of(queue, "queue")
     opcodes = None if opcode is None else opcodes_of(opcode)

@@ -65,7 +65,7 @@ class Debugger:
 
         `value` a number, range or set, of which one is about to be written · `opcode` only a doorbell that tells of such a
         command · `condition` an expression ("value > 3", "CC.EN == 1") or a function of the HostEvent · `ignore` hits to let
-        pass. A read-only register is stopped at when read. Returns the Breakpoint. Raises UsageError for what can't be.
+        pass. A read-only register is stopped at when read, CSTS at both. Returns the Breakpoint. Raises UsageError for what can't be.
         """
         dstrd = int(self.ctrl.cap.DSTRD) if self.ctrl is not None else 0
         return self._add(at_register(self._numbers + 1, register, value, access, opcode, dstrd, condition=condition,
@@ -235,7 +235,8 @@ class Debugger:
         """
         stop = self.wait(timeout)
         if self.state == "running":
-            raise StillRunning(f"the code still runs after {self.timeout if timeout is None else timeout:g} s: wait(), interrupt() or kill() it")
+            seconds = self.timeout if timeout is None else timeout
+            raise StillRunning(f"the code still runs after {seconds:g} s: wait(), interrupt() or kill() it")
         if self.state != "ended" or self.killed:
             how = "killed" if self.killed else f"stopped before {stop.decoded}" if stop else self.state
             raise UsageError(f"no result: the code is {how}")

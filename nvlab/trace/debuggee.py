@@ -6,7 +6,7 @@ import threading
 
 from nvlab import pci
 from nvlab._core.trace import Kind
-from nvlab.host.controller import LIVE
+from nvlab.host.controller import LIVE, Controller
 from nvlab.spec.errors import UsageError
 from nvlab.spec.render import mimebundle
 
@@ -20,6 +20,13 @@ class Killed(BaseException):
 
 class NotStopped(UsageError):
     """Asked for what only code that stands can tell, or be told."""
+
+
+def _inside(frame, function):
+    """Whether a thread whose innermost frame this is has `function` among its callers."""
+    while frame is not None and frame.f_code is not function.__code__:
+        frame = frame.f_back
+    return frame is not None
 
 
 class Stop:
@@ -127,8 +134,6 @@ class Debuggee:
             self.value = function(*args, **kw)
         except BaseException as error:
             self.error = error
-        if self._ctrl is None:
-            self.ctrl                            # found while it can be
         with contextlib.suppress(ValueError):
             pci.WATCHERS.remove(self._watch)
         if self._bar is not None:
@@ -149,6 +154,7 @@ class Debuggee:
             return
         if self._killed:
             return self._die(event)
+        self.ctrl                                # found as soon as it is there
         self._busy = True                        # what a condition looks at is no event of the code's
         try:
             reason, breakpoint, error = self._why(event)
@@ -181,7 +187,7 @@ class Debuggee:
         if self._dead:
             return
         self._dead, ctrl = True, self.ctrl
-        if ctrl is not None and ctrl.closed:
+        if _inside(sys._getframe(), Controller.close):
             return                               # it is on its way out and gives back what it holds: let it
         if event is not None and event.kind == Kind.SQE_POST and ctrl is not None:
             pair = ctrl.admin if event.qid == 0 else ctrl.io.get(event.qid)
@@ -229,7 +235,8 @@ class Debuggee:
         """Tell it to go on: "cont", "step", or "finish" the frame `until`. Raises NotStopped unless it stands."""
         with self._turn:
             if self.stopped is None:
-                raise NotStopped(f"the code is {self.state}: " + ("run() it again" if self.done else "wait() for it to stop, or interrupt() it"))
+                remedy = "run() it again" if self.done else "wait() for it to stop, or interrupt() it"
+                raise NotStopped(f"the code is {self.state}: {remedy}")
             self.stopped, self._order = None, (order, until)
             self._turn.notify_all()
 
