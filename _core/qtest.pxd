@@ -10,6 +10,7 @@ cdef extern from "<pthread.h>" nogil:
 
 cdef class QtestChannel:
     cdef int fd
+    cdef int owner                     # the process that opened it: a fork shares the socket and must keep off
     cdef int state                     # 0, or why the channel is dead: it stays dead
     cdef readonly int owed             # posted commands whose "OK" has not been read yet
     cdef readonly int timeout_ms

@@ -53,6 +53,7 @@ cdef extern from "<sys/socket.h>" nogil:
 
 cdef extern from "<unistd.h>" nogil:
     int close_fd "close" (int fd)
+    int getpid()
 
 cdef extern from "<pthread.h>" nogil:
     int pthread_mutex_init(pthread_mutex_t *mutex, const void *attributes)
@@ -68,6 +69,7 @@ cdef enum:
     ENDED = 2
     LATE = 3
     NONSENSE = 4
+    FORKED = 5
 
 cdef enum:
     GONE = -1                  # the channel is dead
@@ -79,7 +81,8 @@ cdef enum:
     TEXT = 128                 # bytes that hold any access, and its answer
 
 REASONS = {CLOSED: "closed here", ENDED: "QEMU closed the connection (it ended, or was killed)",
-           LATE: "QEMU did not answer in time", NONSENSE: "QEMU sent an answer that qtest does not have"}
+           LATE: "QEMU did not answer in time", FORKED: "it belongs to the process that opened it, and this is a fork: attach anew here",
+           NONSENSE: "QEMU sent an answer that qtest does not have"}
 
 
 cdef int put_hex(char *at, uint64_t value) noexcept nogil:
@@ -100,7 +103,7 @@ cdef class QtestChannel:
     """
 
     def __cinit__(self, int fd, timeout=10.0):
-        self.fd = fd
+        self.fd, self.owner = fd, getpid()
         self.timeout_ms = int(timeout * 1000)
         pthread_mutex_init(&self.mutex, NULL)
 
@@ -132,6 +135,9 @@ cdef class QtestChannel:
 
     cdef int transmit(self, const char *text, int length, uint64_t deadline) noexcept nogil:
         cdef ssize_t n
+        if getpid() != self.owner:
+            self.state = FORKED                    # in this process only
+            return GONE
         while length:
             n = send(self.fd, text, length, MSG_NOSIGNAL | MSG_DONTWAIT)
             if n > 0:
@@ -291,7 +297,8 @@ cdef class QtestChannel:
         cdef int fd
         if self.state == 0:
             self.state = CLOSED
-            shutdown(self.fd, SHUT_RDWR)          # wakes whoever waits in poll() with the mutex held
+            if getpid() == self.owner:
+                shutdown(self.fd, SHUT_RDWR)      # wakes whoever waits in poll() with the mutex held
         with nogil:
             pthread_mutex_lock(&self.mutex)
         fd = self.fd

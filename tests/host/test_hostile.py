@@ -143,7 +143,8 @@ def test_an_interrupted_close_still_lets_go(monkeypatch):
 
 @pytest.mark.skipif(not hasattr(os, "fork") or sys.platform == "darwin", reason="forks")
 @pytest.mark.parametrize("address", ["embedded:mode=inline,size=1M", "qemu:size=1M"])
-def test_a_fork_that_ends_leaves_the_device_to_its_parent(address):
+@pytest.mark.parametrize("use", [False, True])
+def test_a_fork_leaves_the_device_to_its_parent(address, use):
     try:
         ctrl = nvlab.attach(address, timeout=3)
     except nvlab.DeviceNotFound:
@@ -153,9 +154,13 @@ def test_a_fork_that_ends_leaves_the_device_to_its_parent(address):
         if child == 0:
             status = 1
             try:
+                if use:
+                    ctrl.namespaces[1].write(1, b"from the child")
                 ctrl.close()
                 ctrl.function.close()
                 status = 0
+            except ControllerGone as error:
+                status = 0 if "fork" in str(error) else 2
             finally:
                 os._exit(status)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
