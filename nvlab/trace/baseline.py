@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from nvlab.host.regs import Registers
 from nvlab.spec import registers
 from nvlab.spec.errors import Error, UsageError
 
@@ -77,6 +78,14 @@ def _numbers(pairs):
 
 # ---------------------------------------------------------------- from a live controller
 
+class Unknown:
+    """A function that no Controller drives yet: no rings, and nothing read of its registers."""
+
+    def __init__(self, function):
+        self.function, self.ssd, self.address = function, function.ssd, function.address
+        self.regs, self.admin, self.io, self.io_cqs = Registers(function.bar), None, {}, {}
+
+
 @contextlib.contextmanager
 def held_still(ctrl):
     """Hold the drive and the queue pairs of `ctrl` still; yields the completion queues that could be held.
@@ -145,7 +154,7 @@ def _ask_drive(ssd, base):
 
 def _ask_host(ctrl, base):
     """What the host knows of the registers: all of them are read where no drive can be asked, else those of the probe."""
-    known = {"CAP": ctrl.cap, "VS": ctrl.vs}
+    known = {} if isinstance(ctrl, Unknown) else {"CAP": ctrl.cap, "VS": ctrl.vs}
     if ctrl.ssd is None:
         with contextlib.suppress(Error):
             known = ctrl.regs.snapshot()

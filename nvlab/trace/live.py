@@ -3,9 +3,10 @@ import time
 import weakref
 
 from nvlab._core.trace import now
+from nvlab.pci.function import Function
 from nvlab.spec.errors import UsageError
 
-from .baseline import held_still, snapshot
+from .baseline import Unknown, held_still, snapshot
 from .recording import RECORD, Recording
 
 _RECORDING = weakref.WeakKeyDictionary()
@@ -22,12 +23,13 @@ class Trace:
 
     `with nvlab.Trace(ctrl) as trace:` records what the block does; start() and stop() do so by hand. It reads as a Recording
     does (len, iteration, select, at, text, save, …), also while it records. One Trace at a time can record a controller.
+    `ctrl` may be a Function, of which nobody has made a Controller yet: its whole life is then recorded.
     """
 
     load = staticmethod(Recording.load)
 
     def __init__(self, ctrl):
-        self.controller, self.function = ctrl, ctrl.function
+        self.controller, self.function = (Unknown(ctrl), ctrl) if isinstance(ctrl, Function) else (ctrl, ctrl.function)
         self._kept, self._stamp, self._baseline, self._origin, self._began = None, None, None, 0, 0
 
     @property
