@@ -11,6 +11,8 @@ from .debug_prompt import Prompt
 __all__ = ["add_parser", "run"]
 
 NOT_THESE = ("debug", "trace")
+WAIT = 0.05
+"""Seconds that the debugger itself waits for a stop; the prompt goes on waiting, and minds Ctrl-C."""
 
 
 class _Script(argparse.Action):
@@ -41,7 +43,7 @@ def run(args):
     """Debug as the arguments ask. Returns 0."""
     argv = program(args.words)
     lines = script(args.script or [])
-    prompt = Prompt(Debugger(), argv, interactive=sys.stdin.isatty())
+    prompt = Prompt(Debugger(timeout=WAIT), argv, interactive=sys.stdin.isatty())
     try:
         if prompt.script(lines) and not args.batch:
             prompt.loop(sys.stdin)

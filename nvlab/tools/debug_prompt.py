@@ -51,14 +51,17 @@ class Prompt:
 
     def loop(self, stream):
         """Read and obey until quit or the end of the input."""
-        with contextlib.suppress(Quit, EOFError):
-            if self.interactive:
-                show.prepare_terminal(self.words())
+        if self.interactive:
+            show.prepare_terminal(self.words())
+        with contextlib.suppress(Quit):
             while True:
                 try:
                     self.obey(self._read(stream))
                 except KeyboardInterrupt:
                     print("Quit")
+                except EOFError:
+                    print()
+                    break
 
     def _read(self, stream):
         if self.interactive:
@@ -79,7 +82,7 @@ class Prompt:
         try:
             word, rest = re.fullmatch(r"([A-Za-z_]+)\s*(.*)", line).groups() if line[0].isalpha() else ("", line)
             name = self._command(word)
-            self.last = f"{name} {rest}".strip() if name != "x" else "x"
+            self.last = f"{name} {rest}".strip()
             getattr(self, f"do_{name}")(rest)
         except Error as error:
             print(error)
@@ -231,8 +234,9 @@ class Prompt:
 
     def do_step(self, text):
         """step [COUNT]: go on to the next event, whatever it is."""
+        self._need_stop()
         for _ in range(number(text) if text else 1):
-            if self.debugger.state != "ended" or not _:
+            if self.debugger.stopped is not None:
                 self._go(self.debugger.step)
 
     def do_finish(self, text):
@@ -246,7 +250,7 @@ class Prompt:
         """kill: end the command before what it stands before."""
         if self.debugger.state not in ("running", "stopped"):
             raise UsageError("it isn't being run")
-        print("[killed]" if self.debugger.kill() else "it doesn't end: it does nothing that it could be stopped at")
+        print("[killed]" if self.close() else "it doesn't end: it does nothing that it could be stopped at")
 
     def do_detach(self, text):
         """detach: let the command run to its end without further stops."""
@@ -259,9 +263,10 @@ class Prompt:
         raise Quit
 
     def close(self):
-        """End what still runs."""
-        if self.debugger.state in ("running", "stopped"):
-            self.debugger.kill()
+        """End what still runs. Returns True once it has ended."""
+        if not self.debugger.kill(1.0) and self.debugger.ctrl is not None:
+            self.debugger.ctrl.close()           # that stops a loop of perf, and with it what waits for that
+        return self.debugger.kill()
 
     # -- looking
 
@@ -347,7 +352,7 @@ class Prompt:
         if not 0 < count <= 4096:
             raise UsageError(f"x/{count}: 1 to 4096 units")
         out, self.next_address = show.memory(self._ctrl(), int(address), count, form, unit)
-        self.memory_format = form, unit
+        self.memory_format, self.last = (form, unit), f"x/{count}"       # an empty line shows as much again
         print(out)
 
     def _evaluate(self, text):

@@ -42,7 +42,8 @@ class HostEvent:
     def _decoded(self, value, stride):
         if value is None or self.register is None or "+" in self.register:
             return value
-        return registers.lookup(self.register, int(math.log2(stride // 4))).decode(value)
+        register = registers.lookup(self.register, int(math.log2(stride // 4)))
+        return register.decode(value & (1 << 8 * register.size) - 1)
 
     @property
     def command(self):
@@ -65,7 +66,7 @@ class HostEvent:
             return f"SQ{self.qid}[{self.slot}] <- {entry_text(self.command)}"
         if self.kind == Kind.CQE_SEEN:
             return f"CQ{self.qid}[{self.slot}]: {self._whose(self.completion)}{completion_text(self.completion)}"
-        return f"{self.register} <- {int(self.value)}{self._about()}"
+        return f"{self.register or hex(self.offset)} <- {int(self.value)}{self._about()}"
 
     def _about(self):
         """What a doorbell tells of: one entry in words, of several how many."""

@@ -126,6 +126,16 @@ def test_events_of_halves_strides_and_resets():
     assert odd.register is None and "0x1fc" in odd.text and not at_register(1, "CC").covers(odd)
 
 
+def test_odd_accesses_are_no_trouble():
+    """What nobody should write is written all the same, with a debugger as without."""
+    with nvlab.probe("embedded:size=1M,dstrd=1") as ctrl, nvlab.debug(ctrl) as debugger:
+        debugger.break_on("event")
+        writes = [(ctrl.bar.write64, 0x20, 1 << 40), (ctrl.bar.write32, 0x2C, 1), (ctrl.bar.write32, 0xF00, 1), (ctrl.bar.write32, 0x1004, 1),
+                  (ctrl.bar.write32, 0x1000, 0xFFFFFFFF)]
+        said = stops(debugger, lambda: [write(*what) for write, *what in writes] and None)
+    assert [text.split(" <- ")[0] for text in said] == ["NSSR", "ASQ+4", "0xf00", "0x1004", "SQ0TDBL"]
+
+
 def test_the_cores_lines_are_found_by_searching():
     for kind, (file, function, statement) in backtrace.CORE_FRAMES.items():
         for bits in (32, 64):
