@@ -23,8 +23,8 @@ def add_parser(subparsers):
         "trace", parents=[options()], help="run another command and tell each access, entry and transfer",
         usage="nvlab trace [options] [ADDRESS] -- COMMAND …\n       nvlab trace [options] FILE",
         description="Run a device command (hello-world, perf, identify, …) and record what host and drive do: register accesses, "
-                    "doorbells, submission and completion entries, transfers. The last ones are printed when it has ended. Or print "
-                    "a recording that --save wrote.")
+                    "doorbells, submission and completion entries, transfers. The last ones are printed when it has ended. "
+                    "Or print a recording that --save wrote.")
     parser.add_argument("words", nargs=argparse.REMAINDER, metavar="[ADDRESS] -- COMMAND … | FILE",
                         help="where the controller is, and the command with its options, without an address")
     parser.set_defaults(run=run)
@@ -38,10 +38,10 @@ def options():
     add("--save", metavar="FILE", help="keep the recording in a file; `nvlab trace FILE` prints it later, without the device")
     add("--perfetto", metavar="FILE", help="write a timeline that ui.perfetto.dev opens (Trace Event JSON)")
     add("--diff", metavar="FILE", help="compare with a recording that was saved: what its host did, and this one didn't")
-    add("--kind", action="append", type=_words, metavar="KIND", help="only these: register, doorbell, command, completion, DMA, step, …")
+    add("--kind", action="append", type=_words, metavar="KIND", help="only these: register, doorbell, command, completion, dma, …")
     add("--qid", action="append", type=whole, metavar="N", help="only this queue")
     add("--cid", action="append", type=whole, metavar="N", help="only commands of this identifier")
-    add("--opcode", action="append", type=_opcode, metavar="NAME", help="only commands of this name or opcode: read, identify, 0x06")
+    add("--opcode", action="append", type=_opcode, metavar="NAME", help="only commands of this name or opcode: read, 0x06")
     add("--side", choices=("host", "drive"), help="only what this side did")
     add("--last", type=whole, default=LAST, metavar="N", help=f"print the last N events ({LAST}); 0: none, -1: all")
     add("--memory", type=size, metavar="SIZE", help="bytes for the events of each writer, the newest are kept (6M)")

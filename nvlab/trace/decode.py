@@ -38,7 +38,8 @@ def kinds_of(wanted):
         elif word is None and 0 < int(one) < len(KINDS):
             found.add(int(one))
         else:
-            raise UsageError(f"kind={one!r}: one of {', '.join(Kind.__members__)}; or of {', '.join(GROUPS)}, which stand for several")
+            raise UsageError(f"kind={one!r}: one of {', '.join(Kind.__members__)}; or of {', '.join(GROUPS)}, "
+                             "which stand for several")
     return found
 
 

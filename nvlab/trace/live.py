@@ -103,7 +103,7 @@ class Trace:
         finally:
             if still:
                 ssd.datapath.release()
-        lanes = [(name, events[events["time"] <= end], sqes[events["time"] <= end], dropped) for name, events, sqes, dropped in lanes]
+        lanes = [(name, events[past := events["time"] <= end], sqes[past], dropped) for name, events, sqes, dropped in lanes]
         return Recording.merge(lanes, self._origin, began=self._began, address=self.controller.address, baseline=self._baseline,
                                texts=getattr(self.function, "texts", ()))
 

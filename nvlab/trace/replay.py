@@ -105,7 +105,7 @@ class Replay:
         return max(self.host_gap, self.perf_gap) if qid else self.host_gap
 
     def latest(self, positions, count, born, gap):
-        """(event, None) that set a value last; (None, True) when nothing did since the queue's birth, (None, False) when unknown."""
+        """(event, False) that set a value last; (None, True) when nothing did since the queue's birth; else (None, False)."""
         if count <= gap:
             return None, False
         found = self.last(positions, count, max(born, gap - 1))

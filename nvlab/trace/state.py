@@ -128,12 +128,13 @@ class State:
         return {qid: PairState(sq, self.cqs[sq.cqid]) for qid, sq in self.sqs.items() if sq.cqid in self.cqs}
 
     def queue_state(self, qid):
-        """What the drive believed of queue `qid`: sq_head, sq_tail, cq_head, cq_tail, phase; None when it had none or can't be asked."""
+        """What the drive believed of queue `qid`, as ssd.queue_state() tells it; None when it had none, or can't be asked."""
         sq, cq = self._replay.drive_sq(qid, self.count), self._replay.drive_cq(qid, self.count)
         if sq is None and cq is None:
             return None
         sq, cq = sq or {"head": None, "tail": None}, cq or {"head": None, "tail": None, "phase": None}
-        return {"sq_head": sq["head"], "sq_tail": sq["tail"], "cq_head": cq["head"], "cq_tail": cq["tail"], "phase": cq["phase"]}
+        return {"sq_head": sq["head"], "sq_tail": sq["tail"], "cq_head": cq["head"], "cq_tail": cq["tail"],
+                "phase": cq["phase"]}
 
     @cached_property
     def seen(self):
@@ -152,7 +153,8 @@ class State:
 
     def _registers(self, find):
         named = ((name, registers.ALL[name]) for name in self._replay.base.present)
-        return {name: None if (value := find(r, self.count)) is None else r.decode(value & (1 << 8 * r.size) - 1) for name, r in named}
+        values = ((name, r, find(r, self.count)) for name, r in named)
+        return {name: None if value is None else r.decode(value & (1 << 8 * r.size) - 1) for name, r, value in values}
 
     def table(self):
         """Registers and rings, as a render.Table."""

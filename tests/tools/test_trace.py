@@ -10,8 +10,8 @@ def test_a_command_is_traced_from_its_first_access_to_its_last(nvlab, address):
     ran = nvlab("trace", "--last", -1, address, "--", "hello-world")
     assert ran.code == 0 and "Namespace 1: Hello world!" in ran.out
     lines = ran.out.splitlines()
-    for text in ("CAP -> ", "CC <- 0x460", "SQ0[0] Identify cns=1 cid=0", "SQ0TDBL <- 1", "CQ0HDBL <- 1", "Write nsid=1 slba=0",
-                 "Read SQ1", "SHN=1"):
+    for text in ("CAP -> ", "CC <- 0x460", "SQ0[0] Identify cns=1 cid=0", "SQ0TDBL <- 1", "CQ0HDBL <- 1",
+                 "Write nsid=1 slba=0", "Read SQ1", "SHN=1"):
         assert any(text in line for line in lines), text
     assert "CAP -> " in next(line for line in lines if " host " in line)
     assert ran.err.startswith(f"Trace of {address}")

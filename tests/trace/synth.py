@@ -153,7 +153,7 @@ class Paper:
         if mine is None or (dcq["tail"] + 1) % dcq["size"] == self.model["db"][CQ, qid]:
             return
         self.inside.remove(mine)
-        sqhd = 999 if mine[1] % 13 == 12 else self.model["dsq"][qid]["head"]      # a slot that no queue has: the host keeps its own
+        sqhd = 999 if mine[1] % 13 == 12 else self.model["dsq"][qid]["head"]     # 999: no queue's slot; the host keeps its own
         b = sqhd | qid << 16 | mine[1] << 32 | (status << 1 | dcq["phase"]) << 48
         self.drive.record(Kind.CQE_POST, Side.DRIVE, qid, dcq["tail"], 7, b)
         self.model["cq"][qid]["entries"][dcq["tail"]] = np.frombuffer((7).to_bytes(8, "little") + b.to_bytes(8, "little"), np.uint8)

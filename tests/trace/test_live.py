@@ -200,3 +200,17 @@ def test_a_perf_run_is_recorded_and_looked_at_meanwhile(mode):
         assert result.total.ios == 3000 and len(reads) == 3000 and (reads["seen"] >= 0).all() and (reads["fetched"] >= 0).all()
         assert np.all(reads["posted"] < reads["fetched"]) and np.all(reads["fetched"] < reads["completed"])
         assert np.all(reads["completed"] < reads["seen"])
+
+
+def test_rings_of_the_past_are_drawn_as_live_ones():
+    from nvlab.tools.draw import ring_text
+    with nvlab.attach("embedded:size=1M,mode=manual") as ctrl:
+        ctrl.create_io_queue_pair(4)
+        with nvlab.Trace(ctrl) as trace:
+            pictures = []
+            for act in (lambda: ctrl.io[1].sq.post(cmd.flush(nsid=1)), ctrl.io[1].sq.ring, ctrl.ssd.step, ctrl.io[1].cq.poll):
+                act()
+                pictures.append((sum(lane.written for lane in ctrl.function.lanes), ring_text(ctrl.io[1], ctrl.ssd)))
+    for count, picture in pictures:
+        state = trace.after(count)
+        assert ring_text(state.pairs[1], state) == picture

@@ -116,10 +116,10 @@ def test_opcodes_follow_a_command_to_its_end(recording):
 
 def test_commands_know_their_events(recording):
     for row in recording.commands:
-        for name, kind in (("posted", Kind.SQE_POST), ("fetched", Kind.SQE_FETCH), ("completed", Kind.CQE_POST), ("seen", Kind.CQE_SEEN)):
+        for name, kind in zip(("posted", "fetched", "completed", "seen"), ("SQE_POST", "SQE_FETCH", "CQE_POST", "CQE_SEEN")):
             if row[name] >= 0:
                 event = recording[int(row[name])]
-                assert (event.kind, event.sqid, event.cid, event.opcode) == (kind, row["sqid"], row["cid"], row["opcode"])
+                assert (event.kind, event.sqid, event.cid, event.opcode) == (Kind[kind], row["sqid"], row["cid"], row["opcode"])
     done = recording.commands[recording.commands["seen"] >= 0]
     assert len(done) and len(recording.latencies) == len(done) and (recording.latencies > 0).all()
 
