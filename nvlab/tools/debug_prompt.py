@@ -6,12 +6,10 @@ import sys
 import threading
 
 import nvlab
-from nvlab.spec import registers
 from nvlab.spec.errors import Error, UsageError
-from nvlab.trace.breakpoints import find_register
-from nvlab.trace.decode import opcodes_of
 
 from . import debug_show as show
+from .debug_break import number, set_breakpoint
 
 __all__ = ["Prompt"]
 
@@ -107,68 +105,19 @@ class Prompt:
     def do_break(self, text):
         """break WHAT [on COMMAND] [queue N] [= VALUE] [if CONDITION]: stop before it. WHAT is a register (SQ0TDBL, CC, 0x14),
         a command (Identify), or: error, completion, doorbell, register read, register write, event."""
-        self._break(text)
+        print(set_breakpoint(self.debugger, text))
 
     def do_tbreak(self, text):
         """tbreak WHAT …: the same, once."""
-        self._break(text, temporary=True)
+        print(set_breakpoint(self.debugger, text, temporary=True))
 
     def do_rwatch(self, text):
         """rwatch REGISTER: stop before it is read."""
-        self._break(text, access="read")
+        print(set_breakpoint(self.debugger, text, access="read"))
 
     def do_awatch(self, text):
         """awatch REGISTER: stop before it is read or written."""
-        self._break(text, access="any")
-
-    def _break(self, text, temporary=False, access=None):
-        what, _, condition = (f"{text} ").partition(" if ")
-        how = {"temporary": temporary, "condition": condition.strip() or None}
-        what, value = self._split(what, r"\s*==?\s*(\S+)\s*$")
-        what, queue = self._split(what, r"\s+queue\s+(\S+)\s*$")
-        what, opcode = self._split(what, r"\s+on\s+(.+?)\s*$")
-        what = what.strip()
-        if not what:
-            raise UsageError("break needs to know where: break SQ0TDBL, break CC if CC.EN, break Identify; help break tells more")
-        register = self._register(what)
-        if register is not None:
-            if queue is not None:
-                raise UsageError(f"{register.name} is one register: queue {queue} means nothing there; a doorbell's name has its queue")
-            found = self.debugger.break_at(register, None if value is None else number(value), access=access,
-                                           opcode=opcode and opcode_of(opcode), **how)
-        elif value is not None or access is not None:
-            raise UsageError(f"{what!r} is no register; only those have values, reads and writes")
-        else:
-            where = {"queue": None if queue is None else number(queue), **how}
-            found = self._break_on(what, opcode, where)
-        print(f"{found}")
-
-    def _break_on(self, what, opcode, where):
-        if what.startswith("opcode "):
-            return self.debugger.break_on(opcode=opcode_of(what[7:]), **where)
-        with contextlib.suppress(UsageError):
-            opcodes_of(what)
-            return self.debugger.break_on(opcode=what, **where)
-        if what in ("error", "errors"):
-            return self.debugger.break_on(error=True, opcode=opcode and opcode_of(opcode), **where)
-        try:
-            return self.debugger.break_on(what, opcode=opcode and opcode_of(opcode), **where)
-        except UsageError:
-            raise UsageError(f"can't break at {what!r}: it is a register (CC, SQ0TDBL, 0x14), a command (Identify), or one of "
-                             "error, completion, command, doorbell, register read, register write, event") from None
-
-    @staticmethod
-    def _split(text, pattern):
-        found = re.search(pattern, text)
-        return (text[:found.start()], found[1]) if found else (text, None)
-
-    def _register(self, what):
-        ctrl = self.debugger.ctrl
-        with contextlib.suppress(UsageError):
-            return find_register(number(what) if what[:1].isdigit() else what, int(ctrl.cap.DSTRD) if ctrl else 0)
-        if re.fullmatch(r"0x[0-9a-fA-F]+|[SC]Q\d+\w*", what):
-            find_register(number(what) if what[:1].isdigit() else what)    # looks like one: say what is wrong with it
-        return None
+        print(set_breakpoint(self.debugger, text, access="any"))
 
     def do_delete(self, text):
         """delete [N …]: forget these breakpoints, or all."""
@@ -388,19 +337,6 @@ class Prompt:
             return
         print("\n".join(" ".join(inspect.getdoc(getattr(self, f"do_{name}")).split("\n")[0].split()) for name in self.words()))
         print("A word may be shortened; an empty line repeats the last one.")
-
-
-def number(text):
-    """A whole number, decimal or with 0x. Raises UsageError."""
-    try:
-        return int(str(text), 0)
-    except ValueError:
-        raise UsageError(f"{text!r} is no number") from None
-
-
-def opcode_of(text):
-    """An opcode as break_on() takes it: a number, or a name."""
-    return number(text) if text[:1].isdigit() else text
 
 
 def arguments(text, count, usage):

@@ -148,12 +148,14 @@ def test_what_would_wait_for_the_standing_code_does_not_wait_for_ever(monkeypatc
 
 def test_what_is_wrong_is_told():
     said = ask("bt", "c", "info registers", "break", "break Lunch", "break SQXTDBL", "break CCC", "break CC if (", "break 0x3", "break CC queue 1",
-               "break Read = 3", "fly", "d 7", "kill", "s", "x/4", "condition 9 x", "ignore 1", "help break", "help", "# a comment", "b CC", "run", "run")
+               "break Read = 3", "fly", "d 7", "kill", "s", "x/4", "condition 9 x", "ignore 1", "help break", "help", "# a comment", "b CC", "run", "run", "b Read if (",
+               "b doorbell if (")
     assert said[0] == said[1] == "the command isn't being run: run begins it" and said[2].startswith("there is no controller yet")
     assert said[3].startswith("break needs to know where") and said[4].startswith("can't break at 'Lunch'")
     assert "no register" in said[5] + said[8] and "condition" in said[7] and "its queue" in said[9] and "no register" in said[10]
     assert said[11] == "no command 'fly'; help lists them" and said[12] == "no breakpoint 7: there are none" and said[13] == "it isn't being run"
     assert said[16].startswith("no breakpoint 9") and said[17] == "ignore N COUNT" and "stop before it" in said[18]
+    assert "condition '('" in said[24] and "condition '('" in said[25]
     assert "finish: go on until" in said[19] and said[20] == "" and said[23].startswith("it has been begun already")
 
 
