@@ -17,7 +17,7 @@ def check_access(offset, width, size):
         raise RegisterError(f"register offset {offset:#x}: outside the controller's BAR of {size:#x} bytes")
     if offset % width:
         raise RegisterError(f"register offset {offset:#x}: a {8 * width}-bit access must be aligned to {width} bytes "
-                            "(NVMe over PCIe 1.0, 3.1.1)")
+                            "(PCIe transport 1.0c 3.1.2)")
 
 
 def check_value(value, width):
@@ -51,7 +51,7 @@ cdef class Bar:
         return True
 
     cdef uint32_t queue_at(self, uint64_t doorbell) noexcept nogil:
-        """The queue whose doorbell lies at an offset: SQ tail and CQ head by turns from 1000h on (NVMe over PCIe 1.0, 3.1.2)."""
+        """The queue whose doorbell lies at an offset: SQ tail and CQ head by turns from 1000h on (PCIe transport 1.0c 3.1.2)."""
         return <uint32_t>((doorbell - DOORBELLS) // self.doorbell_stride) >> 1 if doorbell >= DOORBELLS else 0
 
     def read32(self, offset):

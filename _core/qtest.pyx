@@ -333,7 +333,7 @@ cdef class QtestBar(Bar):
         return n
 
     cdef int c_write32(self, uint64_t offset, uint32_t value) noexcept nogil:
-        # Doorbells begin at 1000h (NVMe over PCIe 1.0, 3.1.2) and have no side effect that the writer must see finished.
+        # Doorbells begin at 1000h (PCIe transport 1.0c 3.1.2) and have no side effect that the writer must see finished.
         return self.channel.access(b"writel", self.base + offset, True, value, offset >= 0x1000, NULL)
 
     cdef bint alive(self) noexcept nogil:

@@ -22,7 +22,7 @@ cdef struct cq_t:
     uint32_t qid
     uint32_t depth
     uint32_t head               # next slot to look at
-    uint32_t phase              # the Phase Tag that makes that slot new (base 2.0c 4.2.4)
+    uint32_t phase              # the Phase Tag that makes that slot new (base 2.0c 3.3.3.2)
     uint32_t rung
 
 

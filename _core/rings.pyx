@@ -107,7 +107,7 @@ cdef class CompletionRing:
         self.bar = bar
         self.c.entries = &view[0]
         self.c.depth = depth
-        self.c.phase = 1                        # a zeroed ring holds phase 0: the first lap posts 1 (base 2.0c 4.2.4)
+        self.c.phase = 1                        # a zeroed ring holds phase 0: the first lap posts 1 (base 2.0c 3.3.3.2)
         self.c.doorbell = doorbell
         self.c.direct = bar.direct(doorbell)
         self.c.qid = bar.queue_at(doorbell)

@@ -7,8 +7,8 @@ cdef enum copy_op:
 
 cdef enum:
     DNR = 1 << 14                  # Do Not Retry, in the 15-bit status (phase aside)
-    MORE = 1 << 13                 # the error log has more to say (base 2.0c 4.2.3)
-    DOORBELLS = 0x1000             # NVMe over PCIe 1.0, 3.1.2
+    MORE = 1 << 13                 # the error log has more to say (base 2.0c 3.3.3.2.1)
+    DOORBELLS = 0x1000             # PCIe transport 1.0c 3.1.2
 
 
 # ---------------------------------------------------------------- data transfer

@@ -12,7 +12,7 @@ from nvlab.spec.registers import ACQ, AQA, ASQ, CC, CSTS
 from nvlab.spec.render import Table, counted, mimebundle
 
 from .admin import AdminMixin
-from .namespace import Namespace
+from .namespace import Namespace, Namespaces
 from .pcie import CompletionQueue, QueuePair, SubmissionQueue, note_queue
 from .regs import Registers
 
@@ -76,7 +76,7 @@ class Controller(AdminMixin):
     def _forget(self):
         """The state before any queue exists."""
         self.admin, self.id, self.queue_limit = None, None, None
-        self.io, self.io_cqs, self.namespaces = {}, {}, {}
+        self.io, self.io_cqs, self.namespaces = {}, {}, Namespaces()
         self.unsure = {}                         # qid -> a queue whose creation was interrupted
 
     # -- what it is
@@ -191,7 +191,7 @@ class Controller(AdminMixin):
 
     def identify_namespaces(self):
         """List the active namespaces (CNS 02h) and identify each (CNS 00h). Returns {nsid: Namespace}."""
-        self.namespaces = {nsid: Namespace(self, nsid) for nsid in self.namespace_ids()}
+        self.namespaces = Namespaces({nsid: Namespace(self, nsid) for nsid in self.namespace_ids()})
         return self.namespaces
 
     def wait(self, condition, what, timeout=None):

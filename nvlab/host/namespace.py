@@ -15,6 +15,20 @@ MAX_BLOCKS = 65536
 """Blocks one command can name: NLB has 16 bits, zero-based."""
 
 
+class Namespaces(dict):
+    """{nsid: Namespace} of a controller; asking for one that it doesn't have says which there are."""
+
+    def __missing__(self, nsid):
+        there = f"it has {', '.join(map(str, self))}" if self else "none is known: identify_namespaces() or nvlab.attach() looks"
+        raise NoSuchNamespace(f"the controller has no namespace {nsid!r}: {there}")
+
+
+class NoSuchNamespace(UsageError, KeyError):
+    """An nsid that is not active on this controller."""
+
+    __str__ = UsageError.__str__
+
+
 class Namespace:
     """One namespace of a controller. LBAs and lengths are in blocks; all calls block until the data is there.
 

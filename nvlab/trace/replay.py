@@ -175,7 +175,7 @@ class Replay:
                        fill=self._filler(CQ, qid, count, born, gap, depth, iova))
 
     def _turn(self, positions, count, born, gap, size, head, phase):
-        """(slot, phase) that follow the last completion posted or seen: the Phase Tag turns over at the wrap (base 2.0c 4.2.4)."""
+        """(slot, phase) that follow the last completion posted or seen: the Phase Tag turns over at the wrap (base 2.0c 3.3.3.2)."""
         found, new = self.latest(positions, count, born, gap)
         if found is None:
             return (head, phase) if new else (None, None)
