@@ -30,6 +30,9 @@ def rows():
     yield "thread, 512 B read, depth 128, absolute", one, None, None, ">= 5 M", one >= 5e6
     ratio, one, other = best([lambda: cases.perf(inline, 4096, SECONDS), lambda: cases.memcpy(4096, SECONDS)])
     yield "inline, 4 KiB read, depth 128, against memcpy", one, other, ratio, ">= 0.8", ratio >= 0.8
+    for name, address in (("inline", inline), ("thread", thread)):
+        ratio, one, other = best([lambda: cases.traced(address, 4096, SECONDS), lambda: cases.perf(address, 4096, SECONDS)])
+        yield f"{name}, 4 KiB read, every event traced", one, other, ratio, ">= 0.7", ratio >= 0.7
     with cases.Kernel() as kernel:
         for name, address in (("inline", inline), ("thread", thread)):
             points = []

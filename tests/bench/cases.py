@@ -21,9 +21,11 @@ def filled(nbytes):
     return memory
 
 
-def perf(address, io_size, seconds, **options):
-    """IOPS of a sequential read at depth 128 on a drive whose every block was written."""
+def perf(address, io_size, seconds, trace=False, **options):
+    """IOPS of a sequential read at depth 128 on a drive whose every block was written; `trace`: every event recorded."""
     with nvlab.attach(address) as ctrl:
+        if trace:
+            nvlab.Trace(ctrl).start()
         memory = np.frombuffer(ctrl.ssd.subsystem.namespaces[1].bdev.memory, np.uint8)
         memory[:] = np.resize(np.arange(251, dtype=np.uint8), memory.nbytes)
         del memory
@@ -121,3 +123,8 @@ class Kernel:
         assert "RESULT" in text, text
         iops, points = text.split("RESULT")[1].split()[:2]
         return float(iops), int(points)
+
+
+def traced(address, io_size, seconds):
+    """IOPS as perf() measures them, with every event recorded."""
+    return perf(address, io_size, seconds, trace=True)
