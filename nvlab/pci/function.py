@@ -44,6 +44,9 @@ class Function:
     def pump(self, blocking=False):
         """Let a drive that lives in this process move: in a poll, or (`blocking`) in a call that waits; nothing elsewhere."""
 
+    def settle(self):
+        """Make ready to be measured: a drive in this process takes the memory it will need; nothing elsewhere."""
+
     def gone(self):
         """Why the function vanished, in a phrase, or None while it is there."""
         return "it was closed" if self._closed else None
