@@ -60,7 +60,8 @@ cdef struct ssd_t:
     derror_t failed[64]            # the last ones, round and round
     uint64_t failures              # how many there were
     lane_t *lane                   # where events are recorded
-    uint64_t now                   # the time of this round's events
+    bint traced                    # this round is recorded
+    uint64_t now                   # the time of its events
     uint32_t sqid                  # whose command is in execution, for its DMA events
     uint32_t cid
 

@@ -40,7 +40,7 @@ cdef inline void post(ssd_t *d, uint32_t cqid, uint32_t sqhd, uint32_t sqid, uin
     cdef dcq_t *cq = &d.cq[cqid]
     cdef uint8_t *slot = cq.base + <uint64_t>cq.tail * 16
     cdef uint64_t dw23 = sqhd | <uint64_t>sqid << 16 | <uint64_t>cid << 32 | <uint64_t>(status << 1 | cq.phase) << 48
-    if d.lane.on:
+    if d.traced:
         emit(d.lane, d.now, CQE_POST, DRIVE, cqid, cq.tail, dw01, dw23)
     (<uint64_t *>slot)[0] = dw01
     nv_store64(slot + 8, dw23)
@@ -59,6 +59,13 @@ cdef void note_failure(ssd_t *d, uint32_t qid, const uint8_t *e, uint32_t status
     d.counts[5] += 1
 
 
+cdef inline void begin_events(ssd_t *d) noexcept nogil:
+    """Decide once for what follows whether it is recorded, and at what time: the lane may be switched on meanwhile."""
+    d.traced = d.lane.on
+    if d.traced:
+        d.now = nv_now_ns()
+
+
 cdef inline void note_fetch(ssd_t *d, uint32_t qid, const uint8_t *e) noexcept nogil:
     """Record that the entry at the head is fetched; its transfers bear its name."""
     d.sqid, d.cid = qid, (<uint16_t *>(e + nvme.SQE_CID))[0]
@@ -71,7 +78,6 @@ cdef inline int serve(ssd_t *d, uint32_t qid, int budget) noexcept nogil:
     cdef dcq_t *cq
     cdef uint8_t *e
     cdef uint32_t status, tail = nv_load32(sq.db)
-    cdef bint traced
     cdef int n = 0, spent = 0
     if tail == sq.head:
         return 0
@@ -80,19 +86,17 @@ cdef inline int serve(ssd_t *d, uint32_t qid, int budget) noexcept nogil:
             d.attention = True
         return 0
     cq = &d.cq[sq.cqid]
-    if d.lane.on:                                   # after the doorbell was seen: a fetch comes later than its doorbell
-        d.now = nv_now_ns()
+    begin_events(d)                                 # after the doorbell was seen: a fetch comes later than its doorbell
     while sq.head != tail and spent < budget:
         if not cq_room(d, cq):
             break
         e = sq.base + <uint64_t>sq.head * 64
         nv_prefetch(e + 128)
-        traced = d.lane.on
-        if traced:
+        if d.traced:
             note_fetch(d, qid, e)
         status = execute_io(d, e)
         if status == DEFER:
-            d.lane.head -= traced                   # not fetched after all: Python fetches it
+            d.lane.head -= d.traced                 # not fetched after all: Python fetches it
             sq.stalled = True
             d.attention = True
             break
@@ -312,8 +316,8 @@ cdef class DataPath:
         if not self.waiting(qid):
             return None
         raw = (<char *>(sq.base + <uint64_t>sq.head * 64))[:64]
-        self.d.now = nv_now_ns()
-        if self.d.lane.on:
+        begin_events(&self.d)
+        if self.d.traced:
             note_fetch(&self.d, qid, sq.base + <uint64_t>sq.head * 64)
         sq.head = 0 if sq.head + 1 == sq.size else sq.head + 1
         sq.stalled = False
@@ -323,7 +327,8 @@ cdef class DataPath:
         """Execute one fetched I/O command here. Returns its 15-bit status, or None when Python has to."""
         if entry.shape[0] != 64:
             raise UsageError(f"a submission queue entry has 64 bytes, not {entry.shape[0]}")
-        self.d.now, self.d.cid = nv_now_ns(), (<uint16_t *>&entry[nvme.SQE_CID])[0]
+        begin_events(&self.d)
+        self.d.cid = (<uint16_t *>&entry[nvme.SQE_CID])[0]
         cdef uint32_t status = execute_io(&self.d, &entry[0])
         return None if status == DEFER else status
 
@@ -348,18 +353,18 @@ cdef class DataPath:
             return False
         if status:
             self.d.counts[5] += 1
-        self.d.now = nv_now_ns()
+        begin_events(&self.d)
         post(&self.d, self.d.sq[sqid].cqid, self.d.sq[sqid].head, sqid, cid, status & 0x7FFF, dw0 | <uint64_t>dw1 << 32)
         return True
 
     def to_host(self, uint64_t prp1, uint64_t prp2, const uint8_t[::1] data):
         """Copy `data` to the memory that two PRP fields describe. Returns a 15-bit status."""
-        self.d.now = nv_now_ns()
+        begin_events(&self.d)
         return prp_move(&self.d, prp1, prp2, <uint8_t *>&data[0], data.shape[0], TO_HOST) if data.shape[0] else 0
 
     def from_host(self, uint64_t prp1, uint64_t prp2, uint8_t[::1] data):
         """Fill `data` from the memory that two PRP fields describe. Returns a 15-bit status."""
-        self.d.now = nv_now_ns()
+        begin_events(&self.d)
         return prp_move(&self.d, prp1, prp2, &data[0], data.shape[0], FROM_HOST) if data.shape[0] else 0
 
     # -- rounds
