@@ -8,7 +8,7 @@ import weakref
 
 from nvlab._core.trace import Kind
 from nvlab.spec.errors import ControllerFatal, ControllerGone, ControllerTimeout, Error, UsageError
-from nvlab.spec.registers import ACQ, AQA, ASQ, CC, CSTS
+from nvlab.spec.registers import ACQ, AQA, ASQ, CC
 from nvlab.spec.render import Table, counted, mimebundle
 
 from .admin import AdminMixin

@@ -46,6 +46,7 @@ class Ssd:
         self.bug = None                          # the last exception that was the drive's own fault
         self._turn = 0                           # round robin among submission queues
         self._thread, self._mode = None, "manual"
+        weakref.finalize(self, self.datapath.stop).atexit = False
         self.mode = mode
 
     # -- who moves it
@@ -77,7 +78,6 @@ class Ssd:
 
         path.restart()
         self._thread = threading.Thread(target=path.run, args=(service,), name="nvlab-ssd", daemon=True)
-        weakref.finalize(self, path.stop).atexit = False
         self._thread.start()
 
     def _stop_thread(self):

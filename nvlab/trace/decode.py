@@ -1,5 +1,5 @@
 """Events in words: what an entry of the event stream says, and how to ask for some of them."""
-from nvlab._core.trace import KINDS, SIDES, Kind, Side
+from nvlab._core.trace import KINDS, SIDES, Kind
 from nvlab.spec import registers
 from nvlab.spec.commands import ADMIN, NVM, Command, Completion
 from nvlab.spec.errors import UsageError

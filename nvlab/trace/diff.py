@@ -5,7 +5,6 @@ import numpy as np
 
 from nvlab._core.trace import Kind
 from nvlab.spec import registers
-from nvlab.spec.commands import Command
 from nvlab.spec.render import Table, mimebundle
 
 from .decode import command_text

@@ -138,7 +138,7 @@ def test_a_fork_leaves_the_child_alone_and_can_start_its_own():
 
 
 def test_works_with_stdin_stdout_and_stderr_closed():
-    script = f"""
+    script = """
 import os
 from nvlab.pci.process import Child, anonymous_file
 result = os.dup(1)

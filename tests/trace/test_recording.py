@@ -1,5 +1,7 @@
 """Recordings: merged in order, filtered, put into words, saved and loaded."""
+import functools
 import io
+import tempfile
 import zipfile
 
 import numpy as np
@@ -213,10 +215,9 @@ def test_a_damaged_file_is_refused_or_right(data):
         assert found.text() is not None and repr(found.after(len(found)))
 
 
-def _saved(kept=[]):
-    if not kept:
-        import tempfile
-        with tempfile.NamedTemporaryFile() as file:
-            busy(60).recording().save(file.name)
-            kept.append(file.read())
-    return kept[0]
+@functools.cache
+def _saved():
+    """The bytes of a saved recording."""
+    with tempfile.NamedTemporaryFile() as file:
+        busy(60).recording().save(file.name)
+        return file.read()
