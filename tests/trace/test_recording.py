@@ -204,7 +204,6 @@ def test_a_damaged_file_is_refused_or_right(data):
     else:
         for place in data.draw(st.lists(st.integers(0, len(raw) - 1), min_size=1, max_size=4)):
             raw[place] ^= 1 << data.draw(st.integers(0, 7))
-    import tempfile
     with tempfile.NamedTemporaryFile() as file:
         file.write(raw)
         file.flush()
