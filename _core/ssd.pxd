@@ -17,6 +17,7 @@ cdef struct dsq_t:                 # a submission queue, as the drive holds it
     uint32_t bad                   # last doorbell value refused, to report it once; 0: none
     uint16_t cqid
     bint live
+    uint64_t iova                  # where the host said it is
     bint stalled                   # the entry at the head waits for Python
 
 cdef struct dcq_t:
@@ -27,6 +28,7 @@ cdef struct dcq_t:
     uint32_t head                  # how far the host has read: last valid doorbell value
     uint32_t bad
     uint32_t phase
+    uint64_t iova
     bint live
 
 cdef struct dns_t:                 # a namespace
@@ -60,6 +62,7 @@ cdef struct ssd_t:
     derror_t failed[64]            # the last ones, round and round
     uint64_t failures              # how many there were
     lane_t *lane                   # where events are recorded
+    bint defer                     # every I/O command is left to Python: faults are armed
     bint traced                    # this round is recorded
     uint64_t now                   # the time of its events
     uint32_t sqid                  # whose command is in execution, for its DMA events

@@ -12,130 +12,11 @@ from nvlab._core cimport nvme
 from nvlab._core.atomics cimport (nv_backoff, nv_load16, nv_load32, nv_load64, nv_lower_priority, nv_now_ns, nv_prefetch, nv_prefetch_write,
                                   nv_relax, nv_store64, nv_trylock, nv_unlock)
 from nvlab._core.memory cimport IovaMap, iova_translate
-from nvlab._core.trace cimport CQE_POST, DMA, DRIVE, QUEUE_GONE, QUEUE_NEW, RESET, SQE_FETCH, Lane, emit, sqe_key
+from nvlab._core.trace cimport CQE_POST, DMA, DRIVE, FAULT, QUEUE_GONE, QUEUE_NEW, RESET, SQE_FETCH, Lane, emit, sqe_key
 from nvlab.spec.errors import ControllerTimeout, UsageError
 
 include "ssd_nvm.pxi"
-
-
-# ---------------------------------------------------------------- rings
-
-cdef inline bint cq_room(ssd_t *d, dcq_t *cq) noexcept nogil:
-    """True when an entry can be posted; reads CQyHDBL again only when the queue looks full."""
-    cdef uint32_t next = 0 if cq.tail + 1 == cq.size else cq.tail + 1
-    cdef uint32_t head
-    if next != cq.head:
-        return True
-    head = nv_load32(cq.db)
-    if head >= cq.size:
-        if head != cq.bad:
-            d.attention = True
-        return False
-    cq.head = head
-    return next != cq.head
-
-
-cdef inline void post(ssd_t *d, uint32_t cqid, uint32_t sqhd, uint32_t sqid, uint32_t cid, uint32_t status, uint64_t dw01) noexcept nogil:
-    """Write one completion. The qword with the Phase Tag goes last, in one store."""
-    cdef dcq_t *cq = &d.cq[cqid]
-    cdef uint8_t *slot = cq.base + <uint64_t>cq.tail * 16
-    cdef uint64_t dw23 = sqhd | <uint64_t>sqid << 16 | <uint64_t>cid << 32 | <uint64_t>(status << 1 | cq.phase) << 48
-    if d.traced:
-        emit(d.lane, d.now, CQE_POST, DRIVE, cqid, cq.tail, dw01, dw23)
-    (<uint64_t *>slot)[0] = dw01
-    nv_store64(slot + 8, dw23)
-    cq.tail += 1
-    if cq.tail == cq.size:
-        cq.tail = 0
-        cq.phase ^= 1
-
-
-cdef void note_failure(ssd_t *d, uint32_t qid, const uint8_t *e, uint32_t status) noexcept nogil:
-    """Keep what the error log will say of a command that failed."""
-    cdef derror_t *f = &d.failed[d.failures % 64]
-    f.sqid, f.cid, f.status = qid, (<uint16_t *>(e + nvme.SQE_CID))[0], status
-    f.nsid, f.slba = (<uint32_t *>(e + nvme.SQE_NSID))[0], (<uint64_t *>(e + nvme.RW_SLBA))[0]
-    d.failures += 1
-    d.counts[5] += 1
-
-
-cdef inline void begin_events(ssd_t *d) noexcept nogil:
-    """Decide once for what follows whether it is recorded, and at what time: the lane may be switched on meanwhile."""
-    d.traced = d.lane.on
-    if d.traced:
-        d.now = nv_now_ns()
-
-
-cdef inline void note_fetch(ssd_t *d, uint32_t qid, const uint8_t *e) noexcept nogil:
-    """Record that the entry at the head is fetched; its transfers bear its name."""
-    d.sqid, d.cid = qid, (<uint16_t *>(e + nvme.SQE_CID))[0]
-    emit(d.lane, d.now, SQE_FETCH, DRIVE, qid, d.sq[qid].head, sqe_key(e), 0)
-
-
-cdef inline int serve(ssd_t *d, uint32_t qid, int budget) noexcept nogil:
-    """Fetch, execute and complete up to `budget` commands of one I/O submission queue. Returns how many."""
-    cdef dsq_t *sq = &d.sq[qid]
-    cdef dcq_t *cq
-    cdef uint8_t *e
-    cdef uint32_t status, tail = nv_load32(sq.db)
-    cdef int n = 0, spent = 0
-    if tail == sq.head:
-        return 0
-    if tail >= sq.size:
-        if tail != sq.bad:
-            d.attention = True
-        return 0
-    cq = &d.cq[sq.cqid]
-    begin_events(d)                                 # after the doorbell was seen: a fetch comes later than its doorbell
-    while sq.head != tail and spent < budget:
-        if not cq_room(d, cq):
-            break
-        e = sq.base + <uint64_t>sq.head * 64
-        nv_prefetch(e + 128)
-        if d.traced:
-            note_fetch(d, qid, e)
-        status = execute_io(d, e)
-        if status == DEFER:
-            d.lane.head -= d.traced                 # not fetched after all: Python fetches it
-            sq.stalled = True
-            d.attention = True
-            break
-        sq.head = 0 if sq.head + 1 == sq.size else sq.head + 1
-        if status:
-            status |= MORE
-            note_failure(d, qid, e, status)
-        post(d, sq.cqid, sq.head, qid, (<uint16_t *>(e + nvme.SQE_CID))[0], status, 0)
-        n += 1
-        spent += 1 + ((<uint16_t *>(e + nvme.RW_NLB))[0] >> 6)     # large ones cost more: nobody waits long for the lock
-    return n
-
-
-cdef int ssd_poll(ssd_t *d, int budget) noexcept nogil:
-    """One round over all I/O submission queues. The caller holds the lock. Returns how many commands completed."""
-    cdef uint32_t i
-    cdef int n = 0
-    if not d.enabled:
-        return 0
-    for i in range(d.live_count):
-        if not d.sq[d.live[i]].stalled:
-            n += serve(d, d.live[i], budget)
-        elif cq_room(d, &d.cq[d.sq[d.live[i]].cqid]):
-            d.attention = True                      # again, should Python have found its completion queue full
-    return n
-
-
-cdef int ssd_try_poll(ssd_t *d, int budget) noexcept nogil:
-    """ssd_poll() unless somebody else is in the drive just now."""
-    cdef int n
-    if not nv_trylock(&d.lock):
-        return 0
-    n = ssd_poll(d, budget)
-    nv_unlock(&d.lock)
-    return n
-
-
-cdef inline bint admin_waits(ssd_t *d) noexcept nogil:
-    return d.enabled and d.sq[0].live and nv_load32(d.sq[0].db) != d.sq[0].head
+include "ssd_rings.pxi"
 
 
 # ---------------------------------------------------------------- what Python holds
@@ -247,7 +128,7 @@ cdef class DataPath:
         cq.base = iova_translate(self.d.iova, iova, <uint64_t>size * 16)
         if cq.base == NULL:
             return False
-        cq.size, cq.tail, cq.head, cq.phase, cq.bad = size, 0, 0, 1, 0
+        cq.iova, cq.size, cq.tail, cq.head, cq.phase, cq.bad = iova, size, 0, 0, 1, 0
         cq.db[0] = 0
         cq.live = True
         self.lane.record(QUEUE_NEW, DRIVE, qid, size, iova, 1)
@@ -262,7 +143,7 @@ cdef class DataPath:
         sq.base = iova_translate(self.d.iova, iova, <uint64_t>size * 64)
         if sq.base == NULL:
             return False
-        sq.size, sq.head, sq.cqid, sq.bad, sq.stalled = size, 0, cqid, 0, False
+        sq.iova, sq.size, sq.head, sq.cqid, sq.bad, sq.stalled = iova, size, 0, cqid, 0, False
         sq.db[0] = 0
         sq.live = True
         self.lane.record(QUEUE_NEW, DRIVE, qid, size, iova, <uint64_t>cqid << 16)
@@ -357,6 +238,34 @@ cdef class DataPath:
         post(&self.d, self.d.sq[sqid].cqid, self.d.sq[sqid].head, sqid, cid, status & 0x7FFF, dw0 | <uint64_t>dw1 << 32)
         return True
 
+    def post_raw(self, int cqid, uint64_t dw01, uint64_t dw23, bint phase=True):
+        """Post 16 bytes as they are, but for the Phase Tag: the right one, or (`phase` False) the wrong one.
+
+        For a drive that is to misbehave. Returns False, posting nothing, while the completion queue is full.
+        """
+        cdef dcq_t *cq = &self.d.cq[self.known(cqid)]
+        if not cq.live or not cq_room(&self.d, cq):
+            return False
+        begin_events(&self.d)
+        if self.d.traced and not phase:              # a replay must know that this entry's Phase Tag is not the drive's
+            emit(self.d.lane, self.d.now, FAULT, DRIVE, cqid, cq.tail, 0, 1)
+        post_entry(&self.d, cqid, dw01, dw23 & ~(<uint64_t>1 << 48) | <uint64_t>(cq.phase if phase else cq.phase ^ 1) << 48)
+        return True
+
+    def sq_head(self, int sqid):
+        """(head, cqid) of submission queue `sqid`: what a completion says of it, and where it goes."""
+        cdef dsq_t *sq = &self.d.sq[self.known(sqid)]
+        return sq.head, sq.cqid
+
+    @property
+    def defer(self):
+        """True while every I/O command is left to Python."""
+        return bool(self.d.defer)
+
+    @defer.setter
+    def defer(self, value):
+        self.d.defer = value
+
     def to_host(self, uint64_t prp1, uint64_t prp2, const uint8_t[::1] data):
         """Copy `data` to the memory that two PRP fields describe. Returns a 15-bit status."""
         begin_events(&self.d)
@@ -421,6 +330,14 @@ cdef class DataPath:
         return {"sq_head": sq.head if sq.live else None, "sq_tail": nv_load32(sq.db) if sq.live else None,
                 "cq_head": nv_load32(cq.db) if cq.live else None, "cq_tail": cq.tail if cq.live else None,
                 "phase": cq.phase if cq.live else None}
+
+    def shape(self, int qid):
+        """Where the drive was told that queue pair `qid` lies: a dict of sq_iova, sq_size, cqid, cq_iova, cq_size; None where there is none."""
+        self.known(qid)
+        cdef dsq_t *sq = &self.d.sq[qid]
+        cdef dcq_t *cq = &self.d.cq[qid]
+        return {"sq_iova": sq.iova if sq.live else None, "sq_size": sq.size if sq.live else None, "cqid": sq.cqid if sq.live else None,
+                "cq_iova": cq.iova if cq.live else None, "cq_size": cq.size if cq.live else None}
 
     @property
     def counts(self):
