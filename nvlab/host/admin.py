@@ -128,6 +128,7 @@ class AdminMixin:
 
     def set_number_of_queues(self, pairs=64):
         """Ask for `pairs` I/O submission and completion queues. Returns how many pairs were granted; once, before the first."""
+        self.function.mark("number of queues")
         if not 0 < pairs < 65536:
             raise UsageError(f"Number of Queues {pairs}: 1 to 65535 (base 2.0c 5.27.1.5)")
         granted = self.set_feature(NUMBER_OF_QUEUES, pairs - 1 | (pairs - 1) << 16)

@@ -141,6 +141,7 @@ class Controller(AdminMixin):
 
     def disable(self):
         """Clear CC.EN and wait for CSTS.RDY = 0: a controller reset, after which no queue exists."""
+        self.function.mark("disable")
         cc = self.cc
         if cc.EN and not self.csts.RDY and not self.csts.CFS:   # in its bring-up: wait that out first (base 2.0c 3.5.1)
             with contextlib.suppress(ControllerTimeout):
@@ -159,6 +160,7 @@ class Controller(AdminMixin):
 
     def create_admin_queue(self, depth=ADMIN_DEPTH):
         """Make the admin rings and write AQA, ASQ and ACQ; the controller must be disabled. Returns the QueuePair."""
+        self.function.mark("create admin queue")
         if not 2 <= depth <= 4096:
             raise UsageError(f"admin queue of {depth} entries: AQA allows 2 to 4096 (base 2.0c 3.1.3.8)")
         if self.cc.EN:
@@ -175,6 +177,7 @@ class Controller(AdminMixin):
 
     def enable(self):
         """Set CC.EN with 64-byte SQEs and 16-byte CQEs and wait for CSTS.RDY = 1. Returns CSTS."""
+        self.function.mark("enable")
         self.admin_queue()
         css = 6 if int(self.cap.CSS) & 0x40 else 0
         self.regs.write(CC, CC.encode(EN=1, CSS=css, MPS=int(self.cap.MPSMIN), IOSQES=6, IOCQES=4))
@@ -182,15 +185,18 @@ class Controller(AdminMixin):
 
     def identify(self):
         """Identify Controller (CNS 01h): limits and abilities. Returns the IdentifyController, kept as ctrl.id."""
+        self.function.mark("identify controller")
         self.id = self.identify_controller()
         return self.id
 
     def configure_async_events(self):
         """Leave one Asynchronous Event Request outstanding, so that the controller can speak unasked."""
+        self.function.mark("configure async events")
         self.arm_async_events()
 
     def identify_namespaces(self):
         """List the active namespaces (CNS 02h) and identify each (CNS 00h). Returns {nsid: Namespace}."""
+        self.function.mark("identify namespaces")
         self.namespaces = Namespaces({nsid: Namespace(self, nsid) for nsid in self.namespace_ids()})
         return self.namespaces
 
@@ -244,6 +250,7 @@ class Controller(AdminMixin):
 
     def shutdown(self):
         """Delete the I/O queues, set CC.SHN and wait for CSTS.SHST = 2, as before power-off (base 2.0c 3.6.1)."""
+        self.function.mark("shutdown")
         if self.admin is not None and self.csts.RDY:
             for qid in list(self.io):
                 self.delete_io_sq(qid)

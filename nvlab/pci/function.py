@@ -1,7 +1,10 @@
 """A PCI NVMe function: the registers, the memory that it can reach, and who it says it is."""
 import threading
 
-from nvlab._core.trace import Lane
+from nvlab._core.trace import Kind, Lane, Side
+
+TEXTS, LOST = 4096, "(one of too many different texts)"
+"""How many texts a function keeps, and what stands for any more: memory is fixed."""
 
 
 class Function:
@@ -9,7 +12,8 @@ class Function:
 
     `address` canonical string · `kind` · `options` of the address · `bar` registers (Bar) · `dma` memory that the drive
     reaches (DmaPool) · `ids` {"vid", "did", "ssvid", "ssid"} from configuration space · `model` what it is, in words ·
-    `ssd` the drive's other half, when it lives in this process, else None · `lanes` where events are recorded.
+    `ssd` the drive's other half, when it lives in this process, else None · `lanes` where events are recorded · `texts` of
+    the steps that were recorded.
 
     Kinds derive from it and override `_release`, `pump` and `gone`.
     """
@@ -27,6 +31,7 @@ class Function:
         self.model = model
         self.ssd = ssd
         self.lanes = [bar.lane] + ([ssd.datapath.lane] if ssd is not None else [])
+        self.texts, self._numbers = [], {}
         self._closed = False
         self._closing = threading.Lock()
 
@@ -40,6 +45,25 @@ class Function:
             if self.bar.lane.on and not found.on:
                 found.start()
         return found
+
+    def mark(self, text):
+        """Record that a step called `text` begins (Kind.STEP): of the bring-up, or of somebody's own."""
+        lane = self.bar.lane
+        if lane.on or lane.hook is not None:
+            number = self._number(str(text))
+            if lane.hook is not None:
+                lane.hook(Kind.STEP, 0, number, 0, self.texts[number])
+            lane.record(Kind.STEP, Side.HOST, 0, number)
+
+    def _number(self, text):
+        """The place of a text in `texts`."""
+        with self._closing:
+            if text not in self._numbers and len(self.texts) >= TEXTS:
+                text = LOST
+            if text not in self._numbers:
+                self.texts.append(text)
+                self._numbers[text] = len(self.texts) - 1
+            return self._numbers[text]
 
     def pump(self, blocking=False):
         """Let a drive that lives in this process move: in a poll, or (`blocking`) in a call that waits; nothing elsewhere."""

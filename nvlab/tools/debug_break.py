@@ -43,7 +43,7 @@ def _on_event(debugger, what, opcode, how):
         if "condition" in str(error) or "opcode" in str(error):
             raise
         raise UsageError(f"can't break at {what!r}: it is a register (CC, SQ0TDBL, 0x14), a command (Identify), or one of "
-                         "error, completion, command, doorbell, register read, register write, event") from None
+                         "error, completion, command, doorbell, register read, register write, event, step") from None
 
 
 def _is_command(what):

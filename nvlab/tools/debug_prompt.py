@@ -104,7 +104,7 @@ class Prompt:
 
     def do_break(self, text):
         """break WHAT [on COMMAND] [queue N] [= VALUE] [if CONDITION]: stop before it. WHAT is a register (SQ0TDBL, CC, 0x14),
-        a command (Identify), or: error, completion, doorbell, register read, register write, event."""
+        a command (Identify), or: error, completion, doorbell, register read, register write, event, step."""
         print(set_breakpoint(self.debugger, text))
 
     def do_tbreak(self, text):

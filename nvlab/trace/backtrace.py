@@ -120,7 +120,7 @@ def backtrace(frame, event=None, last=None):
 
     With `event` the core's frame that announced it comes first.
     """
-    frames = [core_frame(event, frame)] if event is not None else []
+    frames = [core_frame(event, frame)] if event is not None and event.kind in CORE_FRAMES else []
     while frame is not None and frame.f_code is not last:
         frames.append(python_frame(len(frames), frame))
         frame = frame.f_back

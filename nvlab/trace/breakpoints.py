@@ -16,11 +16,12 @@ QUEUE_KINDS = HOST_KINDS[2:]
 WRITES, READS = (Kind.REG_WRITE, Kind.SQ_DOORBELL, Kind.CQ_DOORBELL), (Kind.REG_READ,)
 ACCESSES = {"write": WRITES, "read": READS, "any": WRITES + READS}
 WORDS = {"event": HOST_KINDS, "register_read": READS, "register_write": (Kind.REG_WRITE,), "entry": HOST_KINDS[4:],
-         "command": (Kind.SQE_POST,), "completion": (Kind.CQE_SEEN,), "error": (Kind.CQE_SEEN,)}
+         "command": (Kind.SQE_POST,), "completion": (Kind.CQE_SEEN,), "error": (Kind.CQE_SEEN,), "step": (Kind.STEP,)}
 """Words of break_on(), before those of a trace's filters."""
 
 TITLES = {Kind.REG_READ: "register reads", Kind.REG_WRITE: "register writes", Kind.SQ_DOORBELL: "SQ doorbells",
-          Kind.CQ_DOORBELL: "CQ doorbells", Kind.SQE_POST: "entries posted", Kind.CQE_SEEN: "completions seen"}
+          Kind.CQ_DOORBELL: "CQ doorbells", Kind.SQE_POST: "entries posted", Kind.CQE_SEEN: "completions seen",
+          Kind.STEP: "steps"}
 
 
 class HostEvent:
@@ -29,14 +30,15 @@ class HostEvent:
     `kind` Kind · `qid` None for a register · `register` its name, or None · `offset` in the BAR · `value` what is written,
     decoded (None for a read) · `old` a doorbell's value before · `slot` of an entry · `commands` those it is about: the one
     posted or completed, or all that a doorbell announces or gives back · `completions` the same for completions ·
-    `text` in words.
+    `step` the name of a step of the bring-up, or None · `text` in words.
     """
 
-    def __init__(self, kind, qid=None, *, offset=None, width=4, value=None, old=None, slot=None, stride=4, commands=(), completions=()):
+    def __init__(self, kind, qid=None, *, offset=None, width=4, value=None, old=None, slot=None, stride=4, commands=(), completions=(),
+                 step=None):
         self.kind, self.qid, self.offset, self.width, self.old, self.slot = Kind(kind), qid, offset, width, old, slot
         self.commands, self.completions = tuple(commands), tuple(completions)
         self.register = None if offset is None else _name_at(offset, stride)
-        self.raw_value = value
+        self.raw_value, self.step = value, step
         self.value = self._decoded(value, stride)
 
     def _decoded(self, value, stride):
@@ -58,6 +60,8 @@ class HostEvent:
     @property
     def text(self):
         """In words: "SQ0TDBL <- 1: Identify cns=1 cid=0"."""
+        if self.kind == Kind.STEP:
+            return f"step {self.step!r}"
         if self.kind == Kind.REG_READ:
             return f"read of {self.register or hex(self.offset)}"
         if self.kind == Kind.REG_WRITE:
@@ -87,7 +91,7 @@ class HostEvent:
         command, completion = self.command, self.completion
         whose = command if command is not None else completion
         found = {"event": self, "kind": self.kind, "qid": self.qid, "value": self.value, "old": self.old, "offset": self.offset,
-                 "slot": self.slot, "command": command, "completion": completion,
+                 "slot": self.slot, "step": self.step, "command": command, "completion": completion,
                  "opcode": None if command is None else int(command.opc), "nsid": None if command is None else int(command.nsid),
                  "cid": None if whose is None else int(whose.cid)}
         if self.register and self.value is not None and self.register.isidentifier():
@@ -131,6 +135,8 @@ class History:
     def event(self, kind, qid, index, a, value, stride=4):
         """The HostEvent of what the core announces; remembered as done."""
         kind = Kind(kind)
+        if kind == Kind.STEP:
+            return HostEvent(kind, step=value)
         if kind == Kind.SQE_POST:
             command = Command.decode(value, admin=qid == 0)
             self.known[qid, int(command.cid)] = command
@@ -285,7 +291,7 @@ def on_event(number, what=None, opcode=None, queue=None, cid=None, error=False, 
         kinds = (Kind.CQE_SEEN,) if error else (Kind.SQE_POST,) if opcode is not None else QUEUE_KINDS
     words = [what.replace("_", " ").replace("-", " ") if isinstance(what, str) and what != "error" else
              opcode_text(opcode) if opcode is not None and what is None and not error else
-             ", ".join(TITLES[kind] for kind in HOST_KINDS if kind in kinds)]
+             ", ".join(TITLES[kind] for kind in TITLES if kind in kinds)]
     if opcode is not None and (what is not None or error):
         words.append(f"of {opcode_text(opcode)}")
     words += ["with an error status"] if error else []
@@ -298,7 +304,7 @@ def on_event(number, what=None, opcode=None, queue=None, cid=None, error=False, 
 def _kinds(what):
     word = re.sub(r"[\s-]+", "_", what.strip().lower()).removesuffix("s") if isinstance(what, str) else None
     kinds = WORDS.get(word) or kinds_of(word or what)
-    kinds = [kind for kind in HOST_KINDS if kind in kinds]
+    kinds = [kind for kind in (*HOST_KINDS, Kind.STEP) if kind in kinds]
     if not kinds:
         raise UsageError(f"{what!r}: a breakpoint stands before what the host does: {', '.join(WORDS)}, doorbell, register")
     return kinds

@@ -12,6 +12,7 @@ neither stops nor waits. The standing thread may hold locks, though: a queue pai
 Looking needs neither. Polling or submitting on that queue pair, creating and deleting do, and would wait until the code goes on.
 The loops of perf run without Python: they make no events to stop at.
 """
+from nvlab._core.trace import Kind
 from nvlab.spec.errors import Error, UsageError
 from nvlab.spec.render import Table, mimebundle
 
@@ -72,7 +73,8 @@ class Debugger:
                                      temporary=temporary, ignore=ignore))
 
     def break_on(self, what=None, *, opcode=None, queue=None, cid=None, error=False, condition=None, temporary=False, ignore=0):
-        """Stop before an event: "register read", "register write", "doorbell", "command", "completion", "event" (any).
+        """Stop before an event: "register read", "register write", "doorbell", "command", "completion", "event" (any);
+        or "step": before one of the bring-up begins (condition="step == 'enable'").
 
         `opcode` a number or name ("Identify"): before such a command is posted · `queue`, `cid` · `error=True`: before a
         completion with an error status is taken. The rest as in break_at(). Returns the Breakpoint.
@@ -122,7 +124,7 @@ class Debugger:
                 if holds and breakpoint.hit() and found is None:
                     found, failed = breakpoint, error
         if found is None:
-            return self._run.asked, None, None
+            return self._run.asked if event.kind != Kind.STEP else None, None, None       # nothing happens at a step itself
         if found.temporary:
             self.breakpoints.pop(found.number, None)
         return "breakpoint", found, failed

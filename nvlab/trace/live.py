@@ -72,6 +72,11 @@ class Trace:
             self._kept = self._read()
         return self.recording()
 
+    def mark(self, text):
+        """Put a step of your own into the recording: what `text` says begins here. Nothing while it doesn't record."""
+        if self.on:
+            self.function.mark(text)
+
     def clear(self):
         """Forget what was recorded; recording goes on if it was on."""
         if self.on:
@@ -105,7 +110,7 @@ class Trace:
                 ssd.datapath.release()
         lanes = [(name, events[past := events["time"] <= end], sqes[past], dropped) for name, events, sqes, dropped in lanes]
         return Recording.merge(lanes, self._origin, began=self._began, address=self.controller.address, baseline=self._baseline,
-                               texts=getattr(self.function, "texts", ()))
+                               texts=self.function.texts)
 
     def __enter__(self):
         return self if self.on else self.start()

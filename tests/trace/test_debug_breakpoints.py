@@ -164,3 +164,13 @@ def test_values_are_told_without_touching_the_device():
 def test_paths_are_relative():
     assert backtrace.short_path(nvlab.__file__) == "nvlab/__init__.py"
     assert backtrace.short_path("/tmp/ipykernel_77/123.py") == "<cell>" and backtrace.short_path("/home/me/mine.py") == "mine.py"
+
+
+def test_a_step_of_the_bring_up(dbg):
+    ctrl = dbg.ctrl
+    dbg.break_on("step", condition="step in ('enable', 'identify controller')")
+    stop = dbg.run(lambda: (ctrl.disable(), ctrl.start()))
+    assert stop.title == "Breakpoint 1, before step 'enable'" and "Controller.enable" in str(stop.frames) and not ctrl.cc.EN
+    assert dbg.step().decoded.startswith("CC <- ")           # a step by itself is no place to stop: nothing happens there
+    assert dbg.cont().decoded == "step 'identify controller'" and dbg.cont() is None
+    assert str(dbg.breakpoint(1)).startswith("Breakpoint 1 at step if")

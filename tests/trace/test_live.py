@@ -214,3 +214,36 @@ def test_rings_of_the_past_are_drawn_as_live_ones():
     for count, picture in pictures:
         state = trace.after(count)
         assert ring_text(state.pairs[1], state) == picture
+
+
+STEPS = ["disable", "create admin queue", "enable", "identify controller", "configure async events", "number of queues",
+         "identify namespaces"]
+
+
+def test_steps_are_recorded_run_as_such_or_by_hand(tmp_path):
+    with nvlab.probe("embedded:size=1M,mode=inline") as ctrl:
+        with nvlab.Trace(ctrl) as trace:
+            ctrl.start()
+            trace.mark("my own")
+            ctrl.disable()
+            ctrl.create_admin_queue(4)
+        trace.mark("not recorded any more")
+        assert [step.name for step in ctrl.steps()] == STEPS
+        steps = trace.select(kind="step")
+        assert [event.step for event in steps] == [*STEPS, "my own", "disable", "create admin queue"]
+        back = nvlab.trace.load(trace.save(tmp_path / "steps.trace"))
+        assert [event.text for event in back.select(kind="step")] == [event.step for event in steps]
+        writes = trace.select(kind="REG_WRITE", since=steps[2].time, until=steps[3].time)
+        assert [event.text.split()[0] for event in writes] == ["CC"]          # all that enable writes
+        assert trace.at(steps[2]).registers["CC"].EN == 0
+
+
+def test_texts_of_steps_take_fixed_memory():
+    from nvlab.pci.function import LOST, TEXTS
+    with nvlab.attach("embedded:size=1M,mode=inline") as ctrl:
+        with nvlab.Trace(ctrl) as trace:
+            for n in range(TEXTS + 50):
+                trace.mark(f"number {n}")
+            trace.mark("number 7")
+        steps = [event.step for event in trace.select(kind="step")]
+        assert len(ctrl.function.texts) == TEXTS + 1 and steps[-2] == LOST and steps[-1] == "number 7"
