@@ -30,6 +30,7 @@ static inline uint32_t nv_load32(const volatile void *p) { return __atomic_load_
 static inline uint64_t nv_load64(const volatile void *p) { return __atomic_load_n((const volatile uint64_t *)p, __ATOMIC_ACQUIRE); }
 static inline void nv_store32(volatile void *p, uint32_t v) { __atomic_store_n((volatile uint32_t *)p, v, __ATOMIC_RELEASE); }
 static inline void nv_store64(volatile void *p, uint64_t v) { __atomic_store_n((volatile uint64_t *)p, v, __ATOMIC_RELEASE); }
+static inline uint32_t nv_exchange32(volatile void *p, uint32_t v) { return __atomic_exchange_n((volatile uint32_t *)p, v, __ATOMIC_ACQ_REL); }
 static inline int nv_trylock(volatile int *lock) { return !__atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE); }
 static inline void nv_unlock(volatile int *lock) { __atomic_store_n(lock, 0, __ATOMIC_RELEASE); }
 
@@ -57,6 +58,14 @@ static inline void nv_sleep_ns(uint64_t ns)
 {
     struct timespec ts = {(time_t)(ns / 1000000000ull), (long)(ns % 1000000000ull)};
     nanosleep(&ts, NULL);
+}
+
+/* Processor time that the calling thread has taken. */
+static inline uint64_t nv_thread_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
 }
 
 /* What a polling loop does when nothing happened `idle` times in a row: spin briefly, give the core away, then sleep.

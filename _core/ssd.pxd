@@ -7,6 +7,7 @@ from nvlab._core.trace cimport Lane, lane_t
 cdef enum:
     MAX_QUEUES = 129               # queue identifiers 0 to 128
     MAX_NAMESPACES = 128
+    MAX_VECTORS = 129
     DEFER = 0x10000                # not a status: Python executes this command
 
 cdef struct dsq_t:                 # a submission queue, as the drive holds it
@@ -30,6 +31,22 @@ cdef struct dcq_t:
     uint32_t phase
     uint64_t iova
     bint live
+    bint ien                       # its completions raise interrupts
+    uint16_t iv                    # on this vector
+
+cdef struct dvector_t:             # an interrupt vector
+    uint64_t address               # its entry in the MSI-X table: where the message goes, and what it says
+    uint32_t data
+    bint masked
+    bint pending                   # raised while masked
+    bint due                       # completions wait to be told
+    bint urgent                    # some of them of the admin queue, which nothing holds back
+    bint prompt                    # coalescing is disabled for this vector
+    uint16_t cqid                  # who raised it last
+    int fd                         # who listens in this process: an eventfd, or the end of a pipe; -1 for nobody
+    uint32_t gathered              # completions to tell
+    uint64_t since                 # ns, when the first of them was posted
+    uint64_t sent
 
 cdef struct dns_t:                 # a namespace
     uint8_t *data                  # NULL: a null bdev
@@ -67,6 +84,15 @@ cdef struct ssd_t:
     uint64_t now                   # the time of its events
     uint32_t sqid                  # whose command is in execution, for its DMA events
     uint32_t cid
+    uint32_t due_count             # vectors with something to tell; 0 nearly always
+    uint16_t due[129]
+    dvector_t vectors[129]
+    bint msix                      # MSI-X is enabled; else the line (a pin) is what there is
+    bint all_masked                # MSI-X Function Mask
+    uint32_t intms                 # INTMS as it stands, for the line
+    dvector_t line                 # of it: who listens, how often it rose
+    uint32_t threshold             # completions to gather, and for how long, before a vector is raised (feature 08h)
+    uint64_t patience              # ns; 0: raise it at once
 
 cdef int ssd_poll(ssd_t *d, int budget) noexcept nogil
 cdef int ssd_try_poll(ssd_t *d, int budget) noexcept nogil

@@ -10,12 +10,14 @@ from libc.string cimport memcmp, memcpy, memset
 
 from nvlab._core cimport nvme
 from nvlab._core.atomics cimport (nv_backoff, nv_load16, nv_load32, nv_load64, nv_lower_priority, nv_now_ns, nv_prefetch, nv_prefetch_write,
-                                  nv_relax, nv_store64, nv_trylock, nv_unlock)
+                                  nv_relax, nv_store32, nv_store64, nv_trylock, nv_unlock)
 from nvlab._core.memory cimport IovaMap, iova_translate
-from nvlab._core.trace cimport CQE_POST, DMA, DRIVE, FAULT, QUEUE_GONE, QUEUE_NEW, RESET, SQE_FETCH, Lane, emit, sqe_key
+from nvlab._core.trace cimport (CQE_POST, DMA, DRIVE, FAULT, INTERRUPT, QUEUE_GONE, QUEUE_NEW, RESET, SQE_FETCH, Lane, emit,
+                                sqe_key)
 from nvlab.spec.errors import ControllerTimeout, UsageError
 
 include "ssd_nvm.pxi"
+include "ssd_irq.pxi"
 include "ssd_rings.pxi"
 
 
@@ -45,6 +47,9 @@ cdef class DataPath:
         for q in range(queues + 1):
             self.d.sq[q].db = <volatile uint32_t *>&view[DOORBELLS + 2 * q * self.stride]
             self.d.cq[q].db = <volatile uint32_t *>&view[DOORBELLS + (2 * q + 1) * self.stride]
+        for q in range(MAX_VECTORS):
+            self.d.vectors[q].fd, self.d.vectors[q].masked = -1, True      # a vector is masked until somebody unmasks it
+        self.d.line.fd = -1
 
     # -- taking turns
     def acquire(self, double seconds=10.0):
@@ -99,6 +104,7 @@ cdef class DataPath:
             self.d.sq[q].live = self.d.cq[q].live = False
             self.d.sq[q].db[0] = self.d.cq[q].db[0] = 0
             self.idle_seen[q][0] = self.idle_seen[q][1] = 0
+        irq_reset(&self.d)
         self.lane.record(RESET, DRIVE)
 
     def set_namespace(self, uint32_t nsid, uint64_t blocks, uint32_t block_size, memory=None):
@@ -122,13 +128,14 @@ cdef class DataPath:
             raise UsageError(f"queue {qid} of {size} entries: this drive has queues 0 to {self.queues}, of 2 entries at least")
         return qid
 
-    def create_cq(self, int qid, uint64_t iova, uint32_t size):
-        """Begin to post into the `size` entries at `iova`. Returns False when they are not mapped."""
+    def create_cq(self, int qid, uint64_t iova, uint32_t size, bint ien=False, uint16_t iv=0):
+        """Begin to post into the `size` entries at `iova`, raising vector `iv` if `ien`. Returns False when they are not mapped."""
         cdef dcq_t *cq = &self.d.cq[self.known(qid, size)]
         cq.base = iova_translate(self.d.iova, iova, <uint64_t>size * 16)
         if cq.base == NULL:
             return False
         cq.iova, cq.size, cq.tail, cq.head, cq.phase, cq.bad = iova, size, 0, 0, 1, 0
+        cq.ien, cq.iv = ien and iv < MAX_VECTORS, iv
         cq.db[0] = 0
         cq.live = True
         self.lane.record(QUEUE_NEW, DRIVE, qid, size, iova, 1)
@@ -155,6 +162,7 @@ cdef class DataPath:
     def delete_cq(self, int qid):
         """Stop posting to a queue."""
         self.d.cq[self.known(qid)].live = False
+        irq_forget(&self.d, qid)
         self.lane.record(QUEUE_GONE, DRIVE, qid, 0, 0, 1)
         self.d.cq[qid].db[0] = 0
 
@@ -236,6 +244,8 @@ cdef class DataPath:
             self.d.counts[5] += 1
         begin_events(&self.d)
         post(&self.d, self.d.sq[sqid].cqid, self.d.sq[sqid].head, sqid, cid, status & 0x7FFF, dw0 | <uint64_t>dw1 << 32)
+        irq_posted(&self.d, self.d.sq[sqid].cqid, 1)
+        irq_round(&self.d)
         return True
 
     def post_raw(self, int cqid, uint64_t dw01, uint64_t dw23, bint phase=True):
@@ -250,6 +260,8 @@ cdef class DataPath:
         if self.d.traced and not phase:              # a replay must know that this entry's Phase Tag is not the drive's
             emit(self.d.lane, self.d.now, FAULT, DRIVE, cqid, cq.tail, 0, 1)
         post_entry(&self.d, cqid, dw01, dw23 & ~(<uint64_t>1 << 48) | <uint64_t>(cq.phase if phase else cq.phase ^ 1) << 48)
+        irq_posted(&self.d, cqid, 1)
+        irq_round(&self.d)
         return True
 
     def sq_head(self, int sqid):
@@ -366,7 +378,7 @@ cdef class DataPath:
                 if n:
                     idle = 0
                 else:
-                    nv_backoff(idle, spins)
+                    nv_backoff(min(idle, spins + 2000) if self.d.due_count else idle, spins)     # held back: not for long
                     idle = idle + 1 if idle < 0xFFFFF else 0x10000
 
     @property

@@ -98,6 +98,8 @@ cdef inline int serve(ssd_t *d, uint32_t qid, int budget) noexcept nogil:
         post(d, sq.cqid, sq.head, qid, (<uint16_t *>(e + nvme.SQE_CID))[0], status, 0)
         n += 1
         spent += 1 + ((<uint16_t *>(e + nvme.RW_NLB))[0] >> 6)     # large ones cost more: nobody waits long for the lock
+    if cq.ien:
+        irq_posted(d, sq.cqid, n)
     return n
 
 
@@ -112,6 +114,8 @@ cdef int ssd_poll(ssd_t *d, int budget) noexcept nogil:
             n += serve(d, d.live[i], budget)
         elif cq_room(d, &d.cq[d.sq[d.live[i]].cqid]):
             d.attention = True                      # again, should Python have found its completion queue full
+    if d.due_count:
+        irq_round(d)
     return n
 
 

@@ -190,9 +190,8 @@ class AdminCommands:
     @handles(commands.ADMIN, 0x05)
     def create_io_cq(self, command):
         qid, entries = self._new_queue(command, self.controller.datapath.cq_live)
-        if int(command.iv):                      # one vector: 0
-            raise Failed(status.INVALID_INTERRUPT_VECTOR, location=46)
-        if not self.controller.datapath.create_cq(qid, int(command.prp1), entries):
+        self.controller.interrupts.check_vector(int(command.iv))
+        if not self.controller.datapath.create_cq(qid, int(command.prp1), entries, int(command.ien), int(command.iv)):
             raise Failed(status.DATA_TRANSFER_ERROR, dnr=False, location=24)
 
     @handles(commands.ADMIN, 0x01)
@@ -247,6 +246,8 @@ class AdminCommands:
             raise Failed(status.FEATURE_IDENTIFIER_NOT_SAVEABLE, location=43)
         if fid == 0x02 and value & 0x1F:         # one power state: 0
             raise Failed(status.INVALID_FIELD_IN_COMMAND, location=44)
+        if fid in (0x08, 0x09):
+            value = self.controller.interrupts.set_feature(fid, value)
         self.features[fid] = value
 
     def _set_number_of_queues(self, value):
@@ -272,6 +273,8 @@ class AdminCommands:
         if fid == 0x07:
             most = self.controller.max_queues - 1
             return self.granted if self.allocated is not None else most | most << 16
+        if fid == 0x09:
+            return self.controller.interrupts.vector_configuration(int(command.cdw11) & 0xFFFF)
         return self.features[fid]
 
     # -- events and Abort

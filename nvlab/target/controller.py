@@ -5,6 +5,7 @@ from nvlab.spec.registers import ACQ, AQA, ASQ, CAP, CC, CSTS, INTMC, INTMS, NSS
 
 from .admin import AdminCommands
 from .events import ERROR, INVALID_DOORBELL_REGISTER, INVALID_DOORBELL_VALUE, AsyncEvents, ErrorLog
+from .interrupts import Interrupts
 from .nvm import NvmCommands
 
 VERSION = 1 << 16 | 4 << 8
@@ -25,7 +26,7 @@ class Controller:
         self.max_queues, self.max_entries, self.mdts = queues, entries, mdts
         self.cntlid = 0
         self.never_ready = False                 # a drive that hangs in its bring-up, on demand
-        self.events, self.errors = AsyncEvents(), ErrorLog()
+        self.events, self.errors, self.interrupts = AsyncEvents(), ErrorLog(), Interrupts(datapath)
         self.admin, self.nvm = AdminCommands(self), NvmCommands(self)
         dstrd = (datapath.stride // 4).bit_length() - 1
         self.values = {
@@ -88,12 +89,15 @@ class Controller:
         self._set(ACQ, value & ~0xFFF)
 
     def _write_intms(self, value):
-        self._set(INTMS, self.values.get(INTMS.offset, 0) | value)
-        self._set(INTMC, self.values[INTMS.offset])
+        self._set_line_mask(self.values.get(INTMS.offset, 0) | value)
 
     def _write_intmc(self, value):
-        self._set(INTMS, self.values.get(INTMS.offset, 0) & ~value)
-        self._set(INTMC, self.values[INTMS.offset])
+        self._set_line_mask(self.values.get(INTMS.offset, 0) & ~value)
+
+    def _set_line_mask(self, bits):
+        self._set(INTMS, bits)
+        self._set(INTMC, bits)                   # reads of either return the mask (base 2.0c 3.1.3.4)
+        self.interrupts.mask_line(bits)
 
     def _write_nssr(self, value):
         """CAP.NSSRS is 0: no subsystem reset here, and a write changes nothing."""
@@ -126,7 +130,7 @@ class Controller:
                  and not asq & 0xFFF and not acq & 0xFFF)
         path = self.datapath
         path.reset()
-        if not (right and path.create_cq(0, acq, int(aqa.ACQS) + 1) and path.create_sq(0, asq, int(aqa.ASQS) + 1, 0)):
+        if not (right and path.create_cq(0, acq, int(aqa.ACQS) + 1, True) and path.create_sq(0, asq, int(aqa.ASQS) + 1, 0)):
             self._set(CSTS, self.csts.replace(CFS=1, RDY=0))
             return
         if self.never_ready:
@@ -139,6 +143,8 @@ class Controller:
         self.datapath.reset()
         self.events.reset()
         self.admin.reset()
+        if self.values.get(INTMS.offset):
+            self._set_line_mask(0)
         self._set(CSTS, CSTS.encode())
 
     def _shutdown(self):

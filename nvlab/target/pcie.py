@@ -142,6 +142,7 @@ class Ssd:
             return self._complete()
 
     def _step(self):
+        self.controller.interrupts.table.tick()
         held = next((h for h in self.inside if self._can_move(h)), None) or self._fetch()
         if held is None:
             return self._report_event()
