@@ -15,11 +15,17 @@ GROUPS = {
 """Words for several kinds at once, in filters."""
 
 QUEUED = (Kind.SQ_DOORBELL, Kind.CQ_DOORBELL, Kind.SQE_POST, Kind.SQE_FETCH, Kind.DMA, Kind.CQE_POST, Kind.CQE_SEEN,
-          Kind.QUEUE_NEW, Kind.QUEUE_GONE)
+          Kind.QUEUE_NEW, Kind.QUEUE_GONE, Kind.INTERRUPT, Kind.FAULT)
 """Kinds that belong to a queue."""
 
-OF_COMMAND = (Kind.SQE_POST, Kind.SQE_FETCH, Kind.DMA, Kind.CQE_POST, Kind.CQE_SEEN)
-"""Kinds that belong to one command."""
+OF_COMMAND = (Kind.SQE_POST, Kind.SQE_FETCH, Kind.DMA, Kind.CQE_POST, Kind.CQE_SEEN, Kind.FAULT)
+"""Kinds that belong to one command; a fault only where it names one."""
+
+FAULTS = ()
+"""Names of faults, by the `index` of a FAULT."""
+
+WRONG_PHASE = 1
+"""What a FAULT holds in `b` when the completion that follows it bears the wrong Phase Tag."""
 
 _BY_OFFSET = {register.offset: register for register in registers.ALL.values()}
 
@@ -188,12 +194,26 @@ def _queue_new(e):
     return f"{name}: {e.index} entries at {e.a:#x}{to}"
 
 
+def _interrupt(e):
+    if e.side == "host":
+        return f"vector {e.index} waited for"
+    return f"vector {e.index} for CQ{e.qid}{', kept pending: it is masked' if e.b & 1 else ''}"
+
+
+def _fault(e):
+    if e.b == WRONG_PHASE:
+        return f"CQ{e.qid}[{e.index}] gets the wrong Phase Tag"
+    name = e.fault or f"fault {e.index}"
+    return name if e.cid is None else f"{name}: {name_of(key_of(e.a)[0], e.qid == 0)} SQ{e.qid} cid={e.cid}"
+
+
 _TEXTS = {
     Kind.REG_READ: _read, Kind.REG_WRITE: _write, Kind.REG_SET: _set,
     Kind.SQ_DOORBELL: lambda e: f"SQ{e.qid}TDBL <- {e.index}", Kind.CQ_DOORBELL: lambda e: f"CQ{e.qid}HDBL <- {e.index}",
     Kind.SQE_POST: _post, Kind.SQE_FETCH: _fetch, Kind.DMA: _dma, Kind.CQE_POST: _completion, Kind.CQE_SEEN: _completion,
     Kind.QUEUE_NEW: _queue_new, Kind.QUEUE_GONE: lambda e: f"{'CQ' if e.b & 1 else 'SQ'}{e.qid}",
     Kind.STEP: lambda e: e.step or f"step {e.index}", Kind.RESET: lambda e: "all queues forgotten",
+    Kind.INTERRUPT: _interrupt, Kind.FAULT: _fault,
 }
 
 
@@ -217,7 +237,7 @@ class Event:
         """The submission queue of the event's command; None where there is no command."""
         if self.kind in (Kind.CQE_POST, Kind.CQE_SEEN):
             return self.b >> 16 & 0xFFFF
-        return self.qid if self.kind in OF_COMMAND else None
+        return self.qid if self.kind in OF_COMMAND and (self.kind != Kind.FAULT or self.a and not self.b) else None
 
     @property
     def cid(self):
@@ -247,6 +267,13 @@ class Event:
         """The name of the step that began, or None."""
         texts = self.recording.texts
         return texts[self.index] if self.kind == Kind.STEP and self.index < len(texts) else None
+
+    @property
+    def fault(self):
+        """What the drive did wrong as it was told to, by name; None for another event."""
+        if self.kind != Kind.FAULT or self.b:
+            return None
+        return FAULTS[self.index] if self.index < len(FAULTS) else None
 
     @property
     def text(self):

@@ -89,6 +89,7 @@ class Recording:
             return self._whole.sqids[self._positions]
         kind, found = self.events["kind"], np.full(len(self.events), -1, np.int64)
         direct, done = np.isin(kind, _DIRECT), np.isin(kind, _COMPLETIONS)
+        direct |= self._faulted
         found[direct] = self.events["qid"][direct]
         found[done] = self.events["b"][done] >> np.uint64(16) & np.uint64(0xFFFF)
         return found
@@ -99,11 +100,17 @@ class Recording:
         if self._whole is not self:
             return self._whole.cids[self._positions]
         events, kind, found = self.events, self.events["kind"], np.full(len(self.events), -1, np.int64)
-        keyed, done, moved = np.isin(kind, _KEYED), np.isin(kind, _COMPLETIONS), kind == Kind.DMA
+        keyed, done, moved = np.isin(kind, _KEYED) | self._faulted, np.isin(kind, _COMPLETIONS), kind == Kind.DMA
         found[keyed] = events["a"][keyed] >> np.uint64(16) & np.uint64(0xFFFF)
         found[done] = events["b"][done] >> np.uint64(32) & np.uint64(0xFFFF)
         found[moved] = events["index"][moved] & 0xFFFF
         return found
+
+    @property
+    def _faulted(self):
+        """Where a fault names the command that it was done to."""
+        events = self.events
+        return (events["kind"] == Kind.FAULT) & (events["a"] != 0) & (events["b"] == 0)
 
     @cached_property
     def links(self):

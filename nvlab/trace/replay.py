@@ -4,12 +4,15 @@ Nothing is run again. Every value that a side holds (a head, a doorbell, a regis
 kind and queue before the instant, or stood so at the beginning: finding it is a search in a sorted list of positions. What an
 event that was dropped may have set is None until another event sets it anew.
 """
+from functools import cached_property
+
 import numpy as np
 
 from nvlab._core.trace import Kind, Side
 from nvlab.spec import registers
 
 from .baseline import CQ, ENTRY, SQ
+from .decode import WRONG_PHASE
 from .state import CqState, SqState, State
 
 _NONE = np.zeros(0, np.int64)
@@ -174,7 +177,7 @@ class Replay:
         return CqState(qid, depth, iova, head=head, phase=phase, rung=rung, drive=self.drive_cq(qid, count),
                        fill=self._filler(CQ, qid, count, born, gap, depth, iova))
 
-    def _turn(self, positions, count, born, gap, size, head, phase):
+    def _turn(self, positions, count, born, gap, size, head, phase, posted=False):
         """(slot, phase) that follow the last completion posted or seen: the Phase Tag turns over at the wrap (base 2.0c 3.3.3.2)."""
         found, new = self.latest(positions, count, born, gap)
         if found is None:
@@ -182,7 +185,9 @@ class Replay:
         if not size:
             return None, None
         slot, tag = self.value("index", found) + 1, self.value("b", found) >> 48 & 1
-        return (0, tag ^ 1) if slot >= size else (slot, tag)
+        if posted:
+            tag = self._meant(found, tag)
+        return (slot % size, None) if tag is None else (0, tag ^ 1) if slot >= size else (slot, tag)
 
     # -- the drive's view
 
@@ -209,9 +214,26 @@ class Replay:
         base = (self.base.drive or {}).get((CQ, qid), {})
         size = self.value("index", born) if born >= 0 else base.get("size")
         start = (0, 1) if born >= 0 else (base.get("tail"), base.get("phase"))
-        tail, phase = self._turn(self.positions(Kind.CQE_POST, qid), count, born, self.drive_gap, size, *start)
+        tail, phase = self._turn(self.positions(Kind.CQE_POST, qid), count, born, self.drive_gap, size, *start, posted=True)
         return {"tail": tail, "head": self._doorbell(Kind.CQ_DOORBELL, qid, count, born, 0 if born >= 0 else base.get("head")),
                 "phase": phase}
+
+    def _meant(self, found, tag):
+        """The Phase Tag that the drive counts with: not the posted one, where it was told to post the wrong one.
+
+        The FAULT that says so is the drive's event before. None where that was dropped.
+        """
+        own = self.positions_of_drive
+        place = int(np.searchsorted(own, found))
+        if place == 0:
+            return tag if self.drive_gap < 0 else None
+        before = int(own[place - 1])
+        return tag ^ int(self.kinds[before] == Kind.FAULT and self.value("b", before) == WRONG_PHASE)
+
+    @cached_property
+    def positions_of_drive(self):
+        """Numbers of all events of the drive."""
+        return np.flatnonzero(self.sides == Side.DRIVE)
 
     def _doorbell(self, kind, qid, count, born, fresh):
         """What lies in a doorbell: the last value written since the drive made the queue, which zeroed it."""

@@ -147,14 +147,18 @@ class Paper:
         self.drive.record(Kind.DMA, Side.DRIVE, qid, cid, 0x5000, 512 | 1 << 63)
         self._done()
 
-    def complete(self, qid, status):
+    def complete(self, qid, status, right=True):
+        """Post a completion; not `right`: with the wrong Phase Tag, as a drive does that was told to."""
         dcq = self.model["dcq"][qid]
         mine = next((f for f in self.inside if f[0] == qid), None)
         if mine is None or (dcq["tail"] + 1) % dcq["size"] == self.model["db"][CQ, qid]:
             return
         self.inside.remove(mine)
         sqhd = 999 if mine[1] % 13 == 12 else self.model["dsq"][qid]["head"]     # 999: no queue's slot; the host keeps its own
-        b = sqhd | qid << 16 | mine[1] << 32 | (status << 1 | dcq["phase"]) << 48
+        b = sqhd | qid << 16 | mine[1] << 32 | (status << 1 | dcq["phase"] ^ (not right)) << 48
+        if not right:
+            self.drive.record(Kind.FAULT, Side.DRIVE, qid, dcq["tail"], 0, 1)
+            self._done()
         self.drive.record(Kind.CQE_POST, Side.DRIVE, qid, dcq["tail"], 7, b)
         self.model["cq"][qid]["entries"][dcq["tail"]] = np.frombuffer((7).to_bytes(8, "little") + b.to_bytes(8, "little"), np.uint8)
         dcq["tail"] += 1
@@ -206,6 +210,8 @@ def move(paper, what, qid, number):
         paper.read(list(REGISTERS)[number % 3], bool(number & 1))
     elif what == "post" and has:
         paper.post(qid, number)
+    elif what == "lie" and drive_has:
+        paper.complete(qid, number % 3, right=False)
     elif what == "complete" and drive_has:
         paper.complete(qid, number % 3)
     elif what == "flow":
@@ -215,7 +221,7 @@ def move(paper, what, qid, number):
         getattr(paper, what)(qid)
 
 
-MOVES = ("delete", "reset", "write", "read", *("post", "ring", "fetch", "complete", "see", "ring_cq") * 3, *["flow"] * 8)
+MOVES = ("delete", "reset", "write", "read", *("post", "ring", "fetch", "complete", "see", "ring_cq") * 3, "lie", *["flow"] * 8)
 
 
 def busy(count=400, seed=1, **rooms):

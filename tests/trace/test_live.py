@@ -247,3 +247,27 @@ def test_texts_of_steps_take_fixed_memory():
             trace.mark("number 7")
         steps = [event.step for event in trace.select(kind="step")]
         assert len(ctrl.function.texts) == TEXTS + 1 and steps[-2] == LOST and steps[-1] == "number 7"
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(2, 5), st.lists(st.sampled_from(["right", "wrong", "wrong", "poll", "ring"]), max_size=20))
+def test_a_wrong_phase_tag_is_the_hosts_trouble_and_not_the_drives(depth, script):
+    with nvlab.attach("embedded:size=1M,mode=manual") as ctrl:
+        cq, path = ctrl.create_io_queue_pair(depth).cq, ctrl.ssd.datapath
+        trace = nvlab.Trace(ctrl).start()
+        moments, wrong = [snapshot(ctrl, trace)], 0
+        for what in script:
+            if what == "poll":
+                cq.poll()
+            elif what == "ring":
+                cq.ring()
+            else:
+                with path:
+                    wrong += path.post_raw(1, 0, 1 << 16 | 77 << 32, phase=what == "right") and what == "wrong"
+            moments.append(snapshot(ctrl, trace))
+        recording = trace.stop()
+        for count, seen in moments:
+            compare(recording.after(count), seen, True)
+        faults = recording.select(kind="fault")
+        assert len(faults) == wrong and all("wrong Phase Tag" in event.text and event.cid is None for event in faults)
+        assert len(recording.select(qid=1, kind="fault")) == wrong

@@ -220,3 +220,22 @@ def _saved():
     with tempfile.NamedTemporaryFile() as file:
         busy(60).recording().save(file.name)
         return file.read()
+
+
+def test_faults_and_interrupts_say_whose_they_are(tmp_path):
+    lane_ = Lane("drive", 64)
+    lane_.start()
+    lane_.record(Kind.FAULT, Side.DRIVE, 1, 1000, 2 | 7 << 16 | 1 << 32)
+    lane_.record(Kind.FAULT, Side.DRIVE, 0, 1001)
+    lane_.record(Kind.FAULT, Side.DRIVE, 1, 3, 0, 1)
+    lane_.record(Kind.INTERRUPT, Side.DRIVE, 1, 5)
+    lane_.record(Kind.INTERRUPT, Side.DRIVE, 1, 5, 0, 1)
+    lane_.record(Kind.INTERRUPT, Side.HOST, 1, 5)
+    recording = Recording.merge([("drive", *lane_.read())])
+    assert [event.text for event in recording] == [
+        "fault 1000: Read SQ1 cid=7", "fault 1001", "CQ1[3] gets the wrong Phase Tag", "vector 5 for CQ1",
+        "vector 5 for CQ1, kept pending: it is masked", "vector 5 waited for"]
+    assert len(recording.select(cid=7, qid=1)) == 1 and len(recording.select(kind="interrupt", qid=1)) == 3
+    assert [event.sqid for event in recording] == [1, None, None, None, None, None]
+    back = load(recording.save(tmp_path / "faults.trace"))
+    assert back.text() == recording.text()
