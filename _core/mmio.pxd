@@ -8,6 +8,7 @@ cdef class Bar:
     cdef readonly uint64_t size                 # bytes
     cdef readonly Lane lane                     # where Python's accesses are recorded
     cdef public uint32_t doorbell_stride        # bytes between doorbells: 4 << CAP.DSTRD
+    cdef public uint64_t doorbell_end           # the first byte behind them, where an MSI-X table may lie
     cdef object __weakref__
     cdef int c_read32(self, uint64_t offset, uint32_t *value) noexcept nogil
     cdef int c_write32(self, uint64_t offset, uint32_t value) noexcept nogil

@@ -37,6 +37,7 @@ cdef class Bar:
     def __cinit__(self, *args, **kwargs):
         self.lane = Lane("host")
         self.doorbell_stride = 4
+        self.doorbell_end = <uint64_t>-1
 
     cdef int c_read32(self, uint64_t offset, uint32_t *value) noexcept nogil:
         return -1
@@ -89,7 +90,7 @@ cdef class Bar:
     def _announce(self, offset, width, value):
         """Tell of a register write or a doorbell before it is done: what the device does comes later in time."""
         kind, qid, index, a, b = REG_WRITE, 0, width, offset, value
-        if offset >= DOORBELLS:
+        if DOORBELLS <= offset < self.doorbell_end:
             kind = CQ_DOORBELL if (offset - DOORBELLS) // self.doorbell_stride & 1 else SQ_DOORBELL
             qid, index, b = self.queue_at(offset), value & 0xFFFFFFFF, 0
         if self.lane.hook is not None:

@@ -3,17 +3,19 @@ import threading
 
 from nvlab._core.trace import Kind, Lane, Side
 
+from .msix import Interrupts
+
 TEXTS, LOST = 4096, "(one of too many different texts)"
 """How many texts a function keeps, and what stands for any more: memory is fixed."""
 
 
-class Function:
+class Function(Interrupts):
     """An opened NVMe function. A context manager; close() as often as you like.
 
     `address` canonical string · `kind` · `options` of the address · `bar` registers (Bar) · `dma` memory that the drive
     reaches (DmaPool) · `ids` {"vid", "did", "ssvid", "ssid"} from configuration space · `model` what it is, in words ·
     `ssd` the drive's other half, when it lives in this process, else None · `lanes` where events are recorded · `texts` of
-    the steps that were recorded.
+    the steps that were recorded · `msix` its MSI-X capability (Msix), or None.
 
     Kinds derive from it and override `_release`, `pump` and `gone`.
     """
@@ -32,6 +34,7 @@ class Function:
         self.ssd = ssd
         self.lanes = [bar.lane] + ([ssd.datapath.lane] if ssd is not None else [])
         self.texts, self._numbers = [], {}
+        self._begin_interrupts()
         self._closed = False
         self._closing = threading.Lock()
 
@@ -81,6 +84,7 @@ class Function:
             if self._closed:
                 return
             self._closed = True
+            self._end_interrupts()
             self._release()
 
     @property

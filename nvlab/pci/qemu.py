@@ -45,14 +45,18 @@ class QemuFunction(Function):
         self.process = machine.process
         self.channel = machine.channel
         try:
-            config = ConfigSpace(machine.channel)
+            self.config = config = ConfigSpace(machine.channel)
             slot = config.find_nvme()
             size = config.place_bar0(*slot, BAR0_BASE)
             ids = config.ids(*slot)
+            bar = QtestBar(machine.channel, BAR0_BASE, size)
+            msix = config.msix(*slot, bar)
         except ControllerGone:
             raise machine.refusal() from None
-        super().__init__(address, QtestBar(machine.channel, BAR0_BASE, size),
-                         DmaPool(memory=machine.ram, base=0, first=RAM_FIRST), ids, model="QEMU NVMe controller")
+        super().__init__(address, bar, DmaPool(memory=machine.ram, base=0, first=RAM_FIRST), ids, model="QEMU NVMe controller")
+        self.slot, self.msix = slot, msix
+        if msix is not None:
+            bar.doorbell_end = msix.table_offset
         self._finalizer = weakref.finalize(self, machine.close)
 
     def gone(self):
@@ -61,6 +65,10 @@ class QemuFunction(Function):
             return super().gone()
         ending = self.process.ending()
         return f"QEMU (pid {self.process.pid}) {ending}" if ending else self.channel.dead
+
+    def line_level(self):
+        """True while the interrupt line is asserted, as the Status register of configuration space says."""
+        return self.config.interrupt_status(*self.slot)
 
     def trace(self):
         """The rules that the driver broke so far, one line each as QEMU traced them: a correct driver gets [].
