@@ -138,15 +138,17 @@ class AdminMixin:
     # -- I/O queues
 
     @one_at_a_time
-    def create_io_cq(self, qid, depth=64):
+    def create_io_cq(self, qid, depth=64, vector=None):
         """Create I/O Completion Queue `qid` with `depth` entries. Returns the CompletionQueue.
 
+        With a `vector`, waits for it sleep until that interrupt comes: a number, or function.line. Without, it is polled.
         Number of Queues is negotiated first, if nobody did. Raises UsageError for a qid that is 0, taken or over the
         number granted, and for a depth under 2 or over CAP.MQES.
         """
         self._check_queue("Create I/O CQ", qid, depth, self.io_cqs)
         cq = CompletionQueue(qid, depth, self.bar, self.dma, self.regs.dstrd, self.function.pump)
-        self._create(cmd.create_io_cq(qid=qid, qsize=depth - 1, prp1=cq.iova, pc=1), cq, f"Create I/O CQ qid={qid}")
+        fields = cq.take_interrupt(self.function, vector)
+        self._create(cmd.create_io_cq(qid=qid, qsize=depth - 1, prp1=cq.iova, pc=1, **fields), cq, f"Create I/O CQ qid={qid}")
         self.io_cqs[qid] = cq
         note_queue(Kind.QUEUE_NEW, cq, True)
         return cq
@@ -211,9 +213,10 @@ class AdminMixin:
             note_queue(Kind.QUEUE_GONE, cq, True)
 
     @one_at_a_time
-    def create_io_queue_pair(self, depth=64, qid=None):
+    def create_io_queue_pair(self, depth=64, qid=None, vector=None):
         """Create a completion queue, then its submission queue, both `qid` (the next free one). Returns the QueuePair.
 
+        With a `vector`, waits for it sleep until that interrupt comes, as create_io_cq() says.
         When the submission queue fails, the completion queue is deleted again and the error says why.
         """
         if self.queue_limit is None:
@@ -224,7 +227,7 @@ class AdminMixin:
             if qid is None:
                 raise UsageError(f"no I/O queue identifier is free: all {self.queue_limit} that the controller granted are in use; "
                                  "delete_io_queue_pair() one of them")
-        cq = self.create_io_cq(qid, depth)
+        cq = self.create_io_cq(qid, depth, vector)
         try:
             self.create_io_sq(qid, cq, depth)
         except Exception:

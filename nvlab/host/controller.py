@@ -158,15 +158,21 @@ class Controller(AdminMixin):
             note_queue(Kind.QUEUE_GONE, cq, True)
         self._forget()
 
-    def create_admin_queue(self, depth=ADMIN_DEPTH):
-        """Make the admin rings and write AQA, ASQ and ACQ; the controller must be disabled. Returns the QueuePair."""
+    def create_admin_queue(self, depth=ADMIN_DEPTH, vector=None):
+        """Make the admin rings and write AQA, ASQ and ACQ; the controller must be disabled. Returns the QueuePair.
+
+        `vector` 0 lets waits sleep until its interrupt comes; the admin queue has no other (base 2.0c 3.1.3.9).
+        """
         self.function.mark("create admin queue")
         if not 2 <= depth <= 4096:
             raise UsageError(f"admin queue of {depth} entries: AQA allows 2 to 4096 (base 2.0c 3.1.3.8)")
+        if vector not in (None, 0):
+            raise UsageError(f"admin queue with interrupt vector {vector}: it has vector 0, or None to be polled")
         if self.cc.EN:
             raise UsageError("create_admin_queue: CC.EN is 1, and AQA, ASQ and ACQ may only change while it is 0; disable() first")
         sq = SubmissionQueue(0, depth, self.bar, self.dma, self.regs.dstrd)
         cq = CompletionQueue(0, depth, self.bar, self.dma, self.regs.dstrd, self.function.pump)
+        cq.take_interrupt(self.function, vector)
         self.regs.write(AQA, AQA.encode(ASQS=depth - 1, ACQS=depth - 1))
         self.regs.write(ASQ, sq.iova)
         self.regs.write(ACQ, cq.iova)

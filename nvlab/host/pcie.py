@@ -1,4 +1,5 @@
 """Queue pairs over PCIe: rings in DMA memory, doorbells in the BAR."""
+import collections
 import threading
 import time
 
@@ -8,8 +9,9 @@ from nvlab._core.rings import CompletionRing, SubmissionRing, fence
 from nvlab._core.trace import Side
 from nvlab.spec import registers
 from nvlab.spec.commands import Command, Completion
-from nvlab.spec.errors import QueueBusy, UsageError
+from nvlab.spec.errors import ControllerError, ControllerFatal, ControllerGone, ControllerTimeout, QueueBusy, UsageError
 
+from .interrupt import Interrupted
 from .request import Request
 
 CIDS = 0xFFFF
@@ -21,10 +23,23 @@ def note_queue(kind, queue, is_cq, cqid=0):
     queue.bar.lane.record(kind, Side.HOST, queue.qid, queue.depth, queue.iova, is_cq | cqid << 16)
 
 
-class _Owned:
-    """What both rings share: one owner at a time."""
+Unexpected = collections.namedtuple("Unexpected", "completion why")
+"""A completion that the driver could not use as it stood: the Completion, and why in words."""
 
-    owner = None
+
+class _Owned:
+    """What both rings share: one owner at a time, and an end, after which nothing may be put in or taken out.
+
+    `retired` is None, or (exception, why) once the controller doesn't know the ring any more.
+    """
+
+    owner = retired = None
+
+    def usable(self):
+        """Raise what says why this ring can't be used: it is retired (UsageError, ControllerGone), or another has it (QueueBusy)."""
+        if self.retired is not None:
+            raise self.retired[0](f"{self.name}: {self.retired[1]}")
+        self._free()
 
     def _free(self):
         if self.owner is not None:
@@ -43,8 +58,14 @@ class SubmissionQueue(SubmissionRing, _Owned):
         self.buffer = dma.alloc(depth * 64)
         super().__init__(self.buffer, depth, bar, registers.sq_tail_doorbell(qid, dstrd))
         self.qid, self.name, self.pair = qid, f"SQ {qid}", None
-        self.outstanding = {}                    # cid -> Request
+        self.outstanding = {}                    # cid -> Request; one that timed out keeps its cid until it ends
+        self.posted = 0                          # entries since the beginning
         self._next_cid = 0
+
+    def renew(self):
+        """Begin anew in the same memory, after a controller reset."""
+        self.clear()
+        self.retired = None
 
     @property
     def entries(self):
@@ -56,27 +77,28 @@ class SubmissionQueue(SubmissionRing, _Owned):
         """Bus address of slot 0."""
         return self.buffer.iova
 
-    def post(self, command, cid=None, held=(), what=""):
+    def post(self, command, cid=None, held=(), what="", on_done=None):
         """Put a command into the slot at the tail; the controller doesn't know yet. Returns the slot.
 
         The next free command identifier is put in, unless `cid` says which. Raises UsageError when the queue is full or
         the identifier is outstanding, QueueBusy when another owner has the queue.
         """
-        return self.post_request(command, cid, held, what)[1]
+        return self.post_request(command, cid, held, what, on_done)[1]
 
-    def post_request(self, command, cid=None, held=(), what=""):
+    def post_request(self, command, cid=None, held=(), what="", on_done=None):
         """post(), returning (Request, slot)."""
-        self._free()
+        self.usable()
         with self.pair.lock:
             if not isinstance(command, Command):
                 command = Command(bytearray(bytes(command)))
             command.cid = cid = self._identifier(cid)
-            request = self.outstanding[cid] = Request(command, self, held, what)
+            request = self.outstanding[cid] = Request(command, self, held, what, on_done)
             try:                                 # known before it is in the ring: its buffers are held, whatever interrupts us
                 slot = self.push(bytes(command))
             except UsageError:
                 del self.outstanding[cid]
                 raise
+            self.posted += 1
             return request, slot
 
     def _identifier(self, cid):
@@ -91,9 +113,22 @@ class SubmissionQueue(SubmissionRing, _Owned):
                              "has been seen (base 2.0c 3.3.3.1); leave cid out to get a free one")
         return cid
 
+    def fetched(self, sqhd, request=None):
+        """Take the SQ Head Pointer that a completion brought. False when it can't be: behind the head, or past the tail.
+
+        The head then moves behind the completed `request`, which was fetched for certain, since entries are fetched in order.
+        """
+        filled = (self.tail - self.head) % self.depth
+        least = 0 if request is None else min(max(request.number + 1 - (self.posted - filled), 0), filled)
+        if sqhd < self.depth and least <= (sqhd - self.head) % self.depth <= filled:
+            self.head = sqhd
+            return True
+        self.head = (self.head + least) % self.depth
+        return False
+
     def ring(self):
         """Tell the controller how far the queue has been written (SQyTDBL)."""
-        self._free()
+        self.usable()
         fence()                                  # entries first, doorbell second (base 2.0c 3.3.1.1)
         self.bar.write32(self.doorbell, self.tail)
         self.rung = self.tail
@@ -107,7 +142,7 @@ class SubmissionQueue(SubmissionRing, _Owned):
                 f"{f', owned by {self.owner}' if self.owner else ''}>")
 
 
-class CompletionQueue(CompletionRing, _Owned):
+class CompletionQueue(Interrupted, CompletionRing, _Owned):
     """A completion queue: poll() takes what is new at the head, ring() gives the slots back.
 
     `entries` is a live (depth, 16) uint8 view of the slots; `phase` is the Phase Tag that makes the slot at `head` new.
@@ -118,6 +153,10 @@ class CompletionQueue(CompletionRing, _Owned):
         super().__init__(self.buffer, depth, bar, registers.cq_head_doorbell(qid, dstrd))
         self.qid, self.name = qid, f"CQ {qid}"
         self.sqs = {}                            # sqid -> the SubmissionQueues that complete here
+        self.unexpected = collections.deque(maxlen=64)       # the last completions that nobody waited for, or that lie
+        self.unexpected_count = 0
+        self._taking = None                      # (head, phase), request: what take() is at
+        self._untold = collections.deque()       # ended requests whose on_done is still to be called
         self.lock = threading.RLock()            # of all of them: whoever polls delivers to every one
         self.pump = pump or (lambda blocking=False: None)
 
@@ -138,34 +177,70 @@ class CompletionQueue(CompletionRing, _Owned):
     def poll(self):
         """Take the completion at the head if its phase says that it is new. Returns a Completion, or None.
 
-        The head moves; the controller learns that by ring(). A drive in mode inline moves here. Raises QueueBusy.
+        The head moves; the controller learns that by ring(). A drive in mode inline moves here. Raises QueueBusy, and UsageError
+        or ControllerGone once the queue is no more.
         """
-        self._free()
+        self.usable()
         with self.lock:
             self.pump()
             return self.take()
 
+    def renew(self):
+        """Begin anew in the same memory, after a controller reset."""
+        self.clear()
+        self._taking = self.retired = None
+
     def take(self):
         """poll() without moving an inline drive first."""
+        self.tell()                              # whom an interrupted delivery left out
         if not self.has_new():
             return None
-        completion, request = self.peek(), None
-        sq = self.sqs.get(int(completion.sqid))
-        if sq is not None:
-            if completion.sqhd < sq.depth:
-                sq.head = int(completion.sqhd)
-            request = sq.outstanding.get(int(completion.cid))
-            if request is not None:
-                request.finish(completion)
-                sq.outstanding.pop(int(completion.cid), None)
-        self.pop()                               # last: an interrupted delivery is repeated, not lost
-        if request is not None and request.on_done:
-            request.on_done(request)
+        completion = self.deliver()
+        self.tell()
         return completion
+
+    def deliver(self):
+        """Take the entry at the head, which is new, and end its request; tell() calls its on_done. Returns the Completion.
+
+        An interrupt (Ctrl-C) in the middle loses nothing: the entry is taken again, for the same request.
+        """
+        completion, here = self.peek(), (self.head, self.phase)
+        if self._taking is None or self._taking[0] != here:
+            self._taking = here, self._whose(completion)
+        request = self._taking[1]
+        if request is not None:
+            request.finish(completion)
+            request.sq.outstanding.pop(request.cid, None)
+            self._untold.append(request)
+        self.pop()
+        self._taking = None
+        return completion
+
+    def _whose(self, completion):
+        """The Request that a completion ends, or None; what is odd about it is noted in `unexpected`."""
+        sq, cid, sqhd = self.sqs.get(int(completion.sqid)), int(completion.cid), int(completion.sqhd)
+        if sq is None:
+            self._note(completion, f"no SQ {int(completion.sqid)} completes to {self.name}")
+            return None
+        request = sq.outstanding.get(cid)
+        if not sq.fetched(sqhd, request):
+            self._note(completion, f"SQHD is {sqhd}, where {sq.name} of {sq.depth} entries can't have been fetched to")
+        if request is None:
+            self._note(completion, f"cid {cid} is not outstanding on {sq.name}: it has completed already, or was never submitted")
+        return request
+
+    def _note(self, completion, why):
+        self.unexpected_count += 1
+        self.unexpected.append(Unexpected(completion, why))
+
+    def tell(self):
+        """Call on_done of the requests that ended."""
+        while self._untold:
+            self._untold.popleft().notify()
 
     def ring(self):
         """Tell the controller how far the queue has been read (CQyHDBL)."""
-        self._free()
+        self.usable()
         fence()                                  # entries read first, slots given back second
         self.bar.write32(self.doorbell, self.head)
         self.rung = self.head
@@ -176,7 +251,7 @@ class CompletionQueue(CompletionRing, _Owned):
     def __repr__(self):
         return (f"<{self.name}: {self.depth} entries at {self.iova:#x}, head {self.head}, phase {self.phase}, "
                 f"doorbell CQ{self.qid}HDBL at {self.doorbell:#x} last rung with {self.rung}"
-                f"{f', owned by {self.owner}' if self.owner else ''}>")
+                f"{f', interrupt vector {self.vector}' if self.interrupt else ''}{f', owned by {self.owner}' if self.owner else ''}>")
 
 
 class QueuePair:
@@ -208,8 +283,8 @@ class QueuePair:
     def take(self, owner):
         """Give the pair to `owner`; Python's use of it is a QueueBusy until release(). Raises QueueBusy, UsageError."""
         with self.lock:
-            self.sq._free()
-            self.cq._free()
+            self.sq.usable()
+            self.cq.usable()
             if self.sq.outstanding:
                 raise QueueBusy(f"queue pair {self.qid} has {len(self.sq.outstanding)} commands outstanding: wait for them first")
             if len(self.cq.sqs) > 1:
@@ -220,27 +295,43 @@ class QueuePair:
         """Give the pair back to Python."""
         self.sq.owner = self.cq.owner = None
 
-    def submit(self, command, held=(), what=""):
-        """Post a command and ring. Returns its Request at once. Waits for a slot while the queue is full."""
+    def submit(self, command, held=(), what="", on_done=None):
+        """Post a command and ring. Returns its Request at once. Waits for a slot while the queue is full.
+
+        `on_done` is called with the Request when it has ended. While another thread resets the controller this waits.
+        """
         while True:
-            self.sq._free()
+            if self.sq.retired is not None:
+                self.controller.await_reset()
+            self.sq.usable()
             with self.lock:
-                if self.sq.space:
-                    request, _ = self.sq.post_request(command, None, held, what)
-                    self.sq.ring()
+                if self.sq.space and self.sq.retired is None:
+                    request, _ = self.sq.post_request(command, None, held, what, on_done)
+                    self._reach(self.sq.ring)
                     return request
-            self.wait_until(lambda: self.sq.space, self.controller.timeout, f"a free slot of {self.sq.name}")
+            self._await(lambda: self.sq.space or self.sq.retired, None, f"a free slot of {self.sq.name}")
 
     def execute(self, command, held=(), what="", timeout=None):
         """Submit a command and wait. Returns its Completion; raises NvmeStatusError when it failed."""
         return self.submit(command, held, what).wait(timeout)
 
     def poll(self):
-        """Take all new completions and ring once. Returns them."""
-        self.cq._free()
+        """Take all new completions and ring once. Returns them. Raises ControllerGone, and ends all requests, once it is gone."""
+        self.cq.usable()
         with self.lock:
             self.cq.pump()
-            return self._drain()
+            found = self._reach(self._drain)
+        if not found and self.controller.function.gone():
+            self.controller.check_alive(f"polling {self.cq.name}")
+        return found
+
+    def _reach(self, action):
+        """Do what touches a doorbell; a device that is gone ends all requests first."""
+        try:
+            return action()
+        except ControllerGone as error:
+            self.controller.vanished(error)
+            raise
 
     def _drain(self):
         found, head = [], self.cq.head
@@ -250,30 +341,79 @@ class QueuePair:
                 if len(found) >= self.cq.depth:  # a lap: give the slots back before the next
                     break
         finally:                                 # a callback may have raised
-            if found or self.cq.head != head:
+            if (found or self.cq.head != head) and self.cq.retired is None:
                 self.cq.ring()
         return found
 
     def wait(self, request, timeout=None):
-        """Block until `request` is done. Raises ControllerTimeout, ControllerGone or QueueBusy."""
-        what = request.what or f"{request.command!r} on {self.sq.name}"
-        self.wait_until(lambda: request.done, timeout or self.controller.timeout, what)
+        """Block until `request` is done. Raises ControllerTimeout, ControllerGone or QueueBusy.
+
+        What a timeout leads to is ctrl.on_timeout: where that is not "raise", the request is done afterwards.
+        """
+        self._await(lambda: request.done, timeout, request.what or f"{request.command!r} on {self.sq.name}", request)
+
+    def _await(self, condition, timeout, what, request=None):
+        """wait_until(), and what the driver does when that fails."""
+        timeout = timeout or self.controller.timeout
+        try:
+            self.wait_until(condition, timeout, what)
+        except (ControllerTimeout, ControllerFatal) as error:
+            if not self.controller.recover(error, request, timeout):
+                raise
 
     def wait_until(self, condition, timeout, what):
-        """Poll until `condition()` holds; other completions are delivered meanwhile."""
-        deadline = time.monotonic() + timeout
+        """Poll until `condition()` holds; other completions are delivered meanwhile, and events of the admin queue.
+
+        An exception of somebody's on_done is raised at the end of the wait.
+        """
+        deadline, failed = time.monotonic() + timeout, []
         while not condition():
             self.cq._free()
-            with self.lock:
-                self.cq.pump(blocking=True)
-                found = self._drain()
+            found = self._look(failed)
             if condition():
-                return
+                break
             left = deadline - time.monotonic()
-            if not found and not self.cq.wait(min(self.controller.function.poll_slice, max(0.0, left))):
+            nap = min(self.controller.function.poll_slice, max(0.0, left))
+            if self.cq.retired is not None:      # a reset is under way, and ends what we wait for
+                time.sleep(nap)
+            elif not found and not self.cq.wait(nap):
                 self.controller.check_alive(what)
             if left <= 0:                        # also where completions of others never cease
                 raise self.controller.timed_out(what, timeout)
+        self._look_for_events(failed)
+        if failed:
+            raise failed[0]
+
+    def _look(self, failed):
+        """Take what is new, here and on the admin queue; exceptions of callbacks go to `failed`."""
+        found = ()
+        with self.lock:
+            if self.cq.retired is None:
+                self.cq.pump(blocking=True)
+                try:
+                    found = self._reach(self._drain)
+                except ControllerError:
+                    raise
+                except Exception as error:
+                    found = (error,)
+                    failed.append(error)
+        self._look_for_events(failed)
+        return found
+
+    def _look_for_events(self, failed):
+        """Deliver what the admin queue has, where somebody waits on another queue: asynchronous events come at any time."""
+        admin = self.controller.admin
+        if admin is None or admin is self or not admin.cq.has_new() or not admin.lock.acquire(blocking=False):
+            return
+        try:
+            if admin.cq.retired is None:
+                admin._reach(admin._drain)
+        except ControllerError:
+            raise
+        except Exception as error:
+            failed.append(error)
+        finally:
+            admin.lock.release()
 
     def __repr__(self):
         return f"<queue pair {self.qid}: {self.sq!r}, {self.cq!r}, {len(self.sq.outstanding)} outstanding>"

@@ -131,20 +131,26 @@ class Interrupt:
         """
         past = self._seen if past is None else past
         deadline = None if timeout is None else time.monotonic() + timeout
-        function, qid = self.function, 0
+        function = self.function
         while True:
             function.pump(blocking=True)
             left = 1.0 if deadline is None else deadline - time.monotonic()
-            came = self.vector.wait(max(0.0, min(left, function.poll_slice)), past)
+            came = self.sleep(max(0.0, min(left, function.poll_slice)), past)
             reason = function.gone() or (None if function.bar.is_alive() else "its connection broke")
             if reason:
                 raise ControllerGone(f"waiting for interrupt vector {self.number}: the controller is gone ({reason}); attach again")
             if came:
                 self._seen = self.vector.count
-                function.bar.lane.record(Kind.INTERRUPT, Side.HOST, qid, self.number)
                 return True
             if left <= 0:
                 return False
+
+    def sleep(self, seconds, past, qid=0):
+        """Sleep up to `seconds` until more than `past` interrupts came in all; True when they did. Nothing moves meanwhile."""
+        came = self.vector.wait(seconds, past)
+        if came:
+            self.function.bar.lane.record(Kind.INTERRUPT, Side.HOST, qid, self.number)
+        return came
 
     def mask(self):
         """Set the vector's Mask bit: what it is raised for becomes pending."""
@@ -175,8 +181,15 @@ class Line:
     It is there while MSI-X is disabled. `vector` is the core's part where an eventfd tells of it, else None.
     """
 
+    number = 0
+
     def __init__(self, function, vector=None):
         self.function, self.vector = function, vector
+
+    @property
+    def count(self):
+        """How often an eventfd told of it; 0 where none does."""
+        return self.vector.collect() if self.vector is not None else 0
 
     @property
     def asserted(self):
@@ -188,21 +201,28 @@ class Line:
         deadline = None if timeout is None else time.monotonic() + timeout
         function = self.function
         while True:
-            past = self.vector.collect() if self.vector is not None else 0
+            past = self.count
             function.pump(blocking=True)
             reason = function.gone()
             if reason:
                 raise ControllerGone(f"waiting for the interrupt line: the controller is gone ({reason}); attach again")
-            if self.asserted:
-                function.bar.lane.record(Kind.INTERRUPT, Side.HOST)
-                return True
             left = 1.0 if deadline is None else deadline - time.monotonic()
+            if self.sleep(max(0.0, min(left, function.poll_slice)), past):
+                return True
             if left <= 0:
                 return False
+
+    def sleep(self, seconds, past, qid=0):
+        """Sleep up to `seconds` until the line is asserted; True when it is. Nothing moves meanwhile."""
+        if not self.asserted:
             if self.vector is not None:
-                self.vector.wait(min(left, function.poll_slice), past)
+                self.vector.wait(seconds, past)
             else:
-                time.sleep(min(left, LINE_SLICE))
+                time.sleep(min(seconds, LINE_SLICE))
+            if not self.asserted:
+                return False
+        self.function.bar.lane.record(Kind.INTERRUPT, Side.HOST, qid)
+        return True
 
     def mask(self):
         """Set bit 0 of INTMS."""
