@@ -17,7 +17,7 @@ from nvlab._core.mmio cimport Bar
 from nvlab._core.rings cimport (CompletionRing, SubmissionRing, cq_advance, cq_new, cq_ring, cq_t, sq_push, sq_ring, sq_space,
                                 sq_t)
 from nvlab._core.ssd cimport DataPath, ssd_t, ssd_try_poll
-from nvlab._core.trace cimport CQ_DOORBELL, CQE_SEEN, HOST, SQ_DOORBELL, Lane, emit, emit_sqe, lane_t
+from nvlab._core.trace cimport CQ_DOORBELL, CQE_SEEN, HOST, SQ_DOORBELL, Lane, emit, emit_sqe, lane_t, nv_traced
 from nvlab.spec.errors import UsageError
 
 ENDS = ("running", "time", "count", "stopped", "gone", "timeout", "protocol", "reset")
@@ -268,7 +268,7 @@ cdef class PerfLoop:
         (<uint64_t *>(t.sqe + nvme.RW_SLBA))[0] = t.lba
         if self.verify and opcode == nvme.NVM_WRITE:
             self.stamp(t)
-        if traced:
+        if nv_traced(traced != 0):
             emit_sqe(&self.lane.lane, traced, q.sq.qid, q.sq.tail, t.sqe)
         sq_push(q.sq, t.sqe)
 
@@ -278,19 +278,19 @@ cdef class PerfLoop:
         for i in range(q.depth):
             if sq_space(q.sq) == 0 or (self.limit and self.submitted >= self.limit):
                 break
-            self.prepare(q, &q.trackers[i], now, nv_now_ns() if self.lane.lane.on else 0)
+            self.prepare(q, &q.trackers[i], now, nv_now_ns() if nv_traced(self.lane.lane.on) else 0)
             q.outstanding += 1
         q.progress = now
-        if self.ring_sq(q, self.lane.lane.on) < 0:
+        if self.ring_sq(q, nv_traced(self.lane.lane.on)) < 0:
             self.ended = GONE
 
     cdef inline int ring_sq(self, queue_t *q, bint traced) noexcept nogil:
-        if traced:
+        if nv_traced(traced):
             emit(&self.lane.lane, nv_now_ns(), SQ_DOORBELL, HOST, q.sq.qid, q.sq.tail, q.sq.doorbell, q.sq.rung)
         return sq_ring(q.sq, self.bar)
 
     cdef inline int ring_cq(self, queue_t *q, bint traced) noexcept nogil:
-        if traced:
+        if nv_traced(traced):
             emit(&self.lane.lane, nv_now_ns(), CQ_DOORBELL, HOST, q.cq.qid, q.cq.head, q.cq.doorbell, q.cq.rung)
         return cq_ring(q.cq, self.bar)
 
@@ -302,7 +302,7 @@ cdef class PerfLoop:
         cdef uint64_t low = self.stats.latency_min, high = self.stats.latency_max
         cdef uint32_t cid, n = 0, good = 0
         cdef lane_t *lane = &self.lane.lane
-        cdef bint traced = lane.on
+        cdef bint traced = nv_traced(lane.on)
         cdef uint64_t seen = 0
         if not cq_new(cq):
             return 0
@@ -315,7 +315,7 @@ cdef class PerfLoop:
                 break
             t = &q.trackers[cid]
             q.sq.head = <uint32_t>(w & 0xFFFF)
-            if traced:                           # a time for each: the drive may have posted it just now
+            if nv_traced(traced):                # a time for each: the drive may have posted it just now
                 seen = nv_now_ns()
                 emit(lane, seen, CQE_SEEN, HOST, cq.qid, cq.head, (<uint64_t *>(cq.entries + <uint64_t>cq.head * 16))[0], w)
             cq_advance(cq)

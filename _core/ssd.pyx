@@ -13,7 +13,7 @@ from nvlab._core.atomics cimport (nv_backoff, nv_load16, nv_load32, nv_load64, n
                                   nv_relax, nv_store32, nv_store64, nv_trylock, nv_unlock)
 from nvlab._core.memory cimport IovaMap, iova_translate
 from nvlab._core.trace cimport (CQE_POST, DMA, DRIVE, FAULT, INTERRUPT, QUEUE_GONE, QUEUE_NEW, RESET, SQE_FETCH, Lane, emit,
-                                sqe_key)
+                                nv_traced, sqe_key)
 from nvlab.spec.errors import ControllerTimeout, UsageError
 
 include "ssd_nvm.pxi"
@@ -206,7 +206,7 @@ cdef class DataPath:
             return None
         raw = (<char *>(sq.base + <uint64_t>sq.head * 64))[:64]
         begin_events(&self.d)
-        if self.d.traced:
+        if nv_traced(self.d.traced):
             note_fetch(&self.d, qid, sq.base + <uint64_t>sq.head * 64)
         sq.head = 0 if sq.head + 1 == sq.size else sq.head + 1
         sq.stalled = False
@@ -257,7 +257,7 @@ cdef class DataPath:
         if not cq.live or not cq_room(&self.d, cq):
             return False
         begin_events(&self.d)
-        if self.d.traced and not phase:              # a replay must know that this entry's Phase Tag is not the drive's
+        if nv_traced(self.d.traced) and not phase:   # a replay must know that this entry's Phase Tag is not the drive's
             emit(self.d.lane, self.d.now, FAULT, DRIVE, cqid, cq.tail, 0, 1)
         post_entry(&self.d, cqid, dw01, dw23 & ~(<uint64_t>1 << 48) | <uint64_t>(cq.phase if phase else cq.phase ^ 1) << 48)
         irq_posted(&self.d, cqid, 1)

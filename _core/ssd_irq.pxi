@@ -67,7 +67,7 @@ cdef void irq_round(ssd_t *d) noexcept nogil:
 # ---------------------------------------------------------------- from vectors to the host
 
 cdef void irq_note(ssd_t *d, uint32_t vector, uint32_t cqid, uint64_t masked) noexcept nogil:
-    if d.lane.on:
+    if nv_traced(d.lane.on):
         emit(d.lane, nv_now_ns(), INTERRUPT, DRIVE, cqid, vector, 0, masked)
 
 

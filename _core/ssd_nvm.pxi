@@ -19,7 +19,7 @@ cdef inline uint32_t move(ssd_t *d, uint64_t iova, uint8_t *local, uint64_t n, c
     cdef uint64_t i
     if host == NULL:
         return nvme.SC_DATA_TRANSFER_ERROR
-    if d.traced:
+    if nv_traced(d.traced):
         emit(d.lane, d.now, DMA, DRIVE, d.sqid, d.cid, iova, n | <uint64_t>(op == TO_HOST) << 63)
     if op == TO_HOST:
         if local != NULL:

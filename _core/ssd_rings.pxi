@@ -22,7 +22,7 @@ cdef inline void post_entry(ssd_t *d, uint32_t cqid, uint64_t dw01, uint64_t dw2
     """Write 16 bytes into the slot at the tail. The qword with the Phase Tag goes last, in one store."""
     cdef dcq_t *cq = &d.cq[cqid]
     cdef uint8_t *slot = cq.base + <uint64_t>cq.tail * 16
-    if d.traced:
+    if nv_traced(d.traced):
         emit(d.lane, d.now, CQE_POST, DRIVE, cqid, cq.tail, dw01, dw23)
     (<uint64_t *>slot)[0] = dw01
     nv_store64(slot + 8, dw23)
@@ -48,7 +48,7 @@ cdef void note_failure(ssd_t *d, uint32_t qid, const uint8_t *e, uint32_t status
 
 cdef inline void begin_events(ssd_t *d) noexcept nogil:
     """Decide once for what follows whether it is recorded, and at what time: the lane may be switched on meanwhile."""
-    d.traced = d.lane.on
+    d.traced = nv_traced(d.lane.on)
     if d.traced:
         d.now = nv_now_ns()
 
@@ -83,7 +83,7 @@ cdef inline int serve(ssd_t *d, uint32_t qid, int budget) noexcept nogil:
             break
         e = sq.base + <uint64_t>sq.head * 64
         nv_prefetch(e + 128)
-        if d.traced:
+        if nv_traced(d.traced):
             note_fetch(d, qid, e)
         status = execute_io(d, e)
         if status == DEFER:

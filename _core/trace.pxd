@@ -4,6 +4,17 @@ from libc.string cimport memcpy
 
 from nvlab._core.atomics cimport nv_now_ns, nv_store64
 
+cdef extern from *:
+    """
+    #ifdef NVLAB_NO_TRACE            /* a build without tracing: what tracing costs while it is off is measured against it */
+    #define nv_traced(on) 0
+    #else
+    #define nv_traced(on) __builtin_expect(!!(on), 0)
+    #endif
+    """
+    bint nv_traced(int on) nogil     # true while `on`: what guards each event in the core's loops
+
+
 cpdef enum Kind:
     REG_READ = 1           # index: width in bytes, a: offset, b: value
     REG_WRITE = 2
