@@ -11,13 +11,14 @@ from libc.string cimport memcpy, memset
 import numpy as np
 
 from nvlab._core cimport nvme
-from nvlab._core.atomics cimport (nv_backoff, nv_load64, nv_lower_priority, nv_now_ns, nv_store64)
+from nvlab._core.atomics cimport (nv_backoff, nv_load64, nv_lower_priority, nv_now_ns, nv_store64, nv_thread_ns)
 from nvlab._core.histogram cimport HIST_BUCKETS, hist_index
+from nvlab._core.interrupt cimport Vector
 from nvlab._core.mmio cimport Bar
 from nvlab._core.rings cimport (CompletionRing, SubmissionRing, cq_advance, cq_new, cq_ring, cq_t, sq_push, sq_ring, sq_space,
                                 sq_t)
 from nvlab._core.ssd cimport DataPath, ssd_t, ssd_try_poll
-from nvlab._core.trace cimport CQ_DOORBELL, CQE_SEEN, HOST, SQ_DOORBELL, Lane, emit, emit_sqe, lane_t, nv_traced
+from nvlab._core.trace cimport CQ_DOORBELL, CQE_SEEN, HOST, INTERRUPT, SQ_DOORBELL, Lane, emit, emit_sqe, lane_t, nv_traced
 from nvlab.spec.errors import UsageError
 
 ENDS = ("running", "time", "count", "stopped", "gone", "timeout", "protocol", "reset")
@@ -28,6 +29,7 @@ cdef enum:
     RUNNING, TIME, COUNT, STOPPED, GONE, TIMEOUT, PROTOCOL, RESET
     IO_CQ_BATCH = 256
     ABANDON = 2                         # a value of `stopping`
+    NAP = 20000000                      # ns to sleep for an interrupt before a look around
 
 cdef struct tracker_t:
     uint64_t start                      # ns, when it was submitted
@@ -59,6 +61,9 @@ cdef struct stats_t:                    # one writer; Python reads
     uint64_t latency_max
     uint64_t first_error                # status | cid << 16 | 1 << 63
     uint64_t error_lba
+    uint64_t interrupts                 # that came; on a word of memory several may count as one
+    uint64_t cpu                        # ns of the processor that this thread took
+    uint64_t cpu_start
     uint64_t start_ns
     uint64_t end_ns
     uint64_t hist[58 * 128]
@@ -89,6 +94,9 @@ cdef class PerfLoop:
     cdef Bar bar
     cdef DataPath ssd
     cdef public Lane lane               # where this loop's events are recorded
+    cdef Vector vector                  # what ends a wait for completions; None: they are polled
+    cdef uint64_t past, first           # interrupts of it that were noticed, and before the statistics began
+    cdef public uint32_t vector_number  # what events call it
     cdef list held
     cdef uint32_t blocks, block_size, io_size, read_percent
     cdef bint random, verify
@@ -114,13 +122,14 @@ cdef class PerfLoop:
         free(self.stats)
 
     def __init__(self, Bar bar, *, io_size, block_size, read_percent=100, random=False, verify=False, seed=0,
-                 seconds=0.0, warmup=0.0, count=0, timeout=10.0, DataPath ssd=None, spins=100):
+                 seconds=0.0, warmup=0.0, count=0, timeout=10.0, DataPath ssd=None, spins=100, Vector vector=None):
         """`ssd` is a drive in this process that this loop itself has to move (mode inline), or None.
 
         `seconds` and `warmup` in seconds (0: without limit), `count` I/Os (0: without limit), `timeout` in seconds is how
-        long a queue may complete nothing. `read_percent` of the commands are reads, the others writes.
+        long a queue may complete nothing. `read_percent` of the commands are reads, the others writes. With a `vector` the loop
+        sleeps whenever nothing is new, until that interrupt comes; without one it polls.
         """
-        self.bar, self.ssd = bar, ssd
+        self.bar, self.ssd, self.vector = bar, ssd, vector
         self.io_size, self.block_size, self.blocks = io_size, block_size, io_size // block_size
         self.read_percent, self.random, self.verify, self.seed = read_percent, random, verify, seed
         self.seconds, self.warmup, self.count, self.timeout_ns = seconds, warmup, count, <uint64_t>(timeout * 1e9)
@@ -183,7 +192,8 @@ cdef class PerfLoop:
         cdef int i
         cdef bint running = True
         self.ended = RUNNING
-        self.stats.start_ns = now
+        self.stats.start_ns, self.stats.cpu_start = now, nv_thread_ns()
+        self.first = self.past = self.taken()
         warm = now + <uint64_t>(self.warmup * 1e9) if self.warmup > 0 else 0
         end = now + <uint64_t>((self.warmup + self.seconds) * 1e9) if self.seconds > 0 else <uint64_t>-1
         self.limit = 0 if warm else self.count
@@ -208,11 +218,15 @@ cdef class PerfLoop:
                 break
             if n:
                 idle = 0
+            elif self.vector is not None:
+                now = self.sleep(now, end, idle)
+                idle += 1
             else:
                 nv_backoff(idle, self.spins)
                 idle += 1
                 if idle & 63 == 0:
                     now = nv_now_ns()
+                    self.stats.cpu = nv_thread_ns() - self.stats.cpu_start
                     self.check_alive(now)
             if warm and now >= warm:
                 self.reset_stats(now)
@@ -224,9 +238,43 @@ cdef class PerfLoop:
                     running = self.halt(STOPPED)
                 elif self.limit and self.submitted >= self.limit:
                     running = self.halt(COUNT)
+        self.stats.interrupts = self.taken() - self.first
+        self.stats.cpu = nv_thread_ns() - self.stats.cpu_start
         nv_store64(&self.stats.end_ns, nv_now_ns())
         if self.ended == RUNNING:               # all of it completed within one round
             self.ended = COUNT if self.limit and self.submitted >= self.limit else STOPPED
+
+    cdef uint64_t taken(self) noexcept nogil:
+        """Interrupts of the vector so far."""
+        if self.vector is None:
+            return 0
+        self.vector.c_wait(nv_load64(&self.vector.taken), 0)
+        return nv_load64(&self.vector.taken)
+
+    cdef uint64_t sleep(self, uint64_t now, uint64_t end, uint32_t idle) noexcept nogil:
+        """Nothing is new: sleep until the vector's interrupt, for a while at most. Returns the time.
+
+        `past` was noted before the queues were looked at, so that nothing posted since then is slept through. Where this loop
+        itself moves the drive (mode inline), it only takes the interrupt: asleep, it would wait for itself.
+        """
+        cdef bint moves = self.ssd is not None and self.ssd.d.inline_mode
+        cdef uint64_t nap = NAP if end <= now else min(<uint64_t>NAP, end - now)
+        if moves or self.vector.closed:
+            nap = 0
+        if self.vector.c_wait(self.past, nap) and not self.vector.closed:
+            self.past = nv_load64(&self.vector.taken)
+            self.stats.interrupts = self.past - self.first
+            now = nv_now_ns()
+            if nv_traced(self.lane.lane.on):
+                emit(&self.lane.lane, now, INTERRUPT, HOST, self.queues[0].cq.qid, self.vector_number, 0, 0)
+        else:
+            now = nv_now_ns()
+            if moves or self.vector.closed:
+                nv_backoff(idle, self.spins)
+            if not moves or idle & 63 == 63:
+                self.check_alive(now)
+        self.stats.cpu = nv_thread_ns() - self.stats.cpu_start
+        return now
 
     cdef bint halt(self, int why) noexcept nogil:
         if self.ended == RUNNING:
@@ -237,7 +285,8 @@ cdef class PerfLoop:
         """Start counting afresh after the warm-up."""
         memset(self.stats, 0, sizeof(stats_t))
         self.stats.latency_min = <uint64_t>-1
-        self.stats.start_ns = now
+        self.stats.start_ns, self.stats.cpu_start = now, nv_thread_ns()
+        self.first = self.taken()
 
     cdef void check_alive(self, uint64_t now) noexcept nogil:
         cdef int i
@@ -394,6 +443,7 @@ cdef class PerfLoop:
         return {
             "ios": nv_load64(&s.ios), "bytes": s.bytes, "errors": s.errors, "miscompares": s.miscompares,
             "latency_sum": s.latency_sum, "latency_min": s.latency_min if s.ios else 0, "latency_max": s.latency_max,
+            "interrupts": s.interrupts, "cpu": s.cpu,
             "elapsed": now - s.start_ns if s.start_ns else 0, "hist": np.array(view),
         }
 

@@ -28,7 +28,7 @@ class _Worker:
     def __init__(self, perf, namespace, core, index):
         self.perf, self.namespace, self.core, self.index = perf, namespace, core, index
         self.label = f"{perf.controller.address} NSID {namespace.nsid}" + (f" from core {core}" if core is not None else "")
-        self.pairs, self.thread, self.loop, self.filler = [], None, None, None
+        self.pairs, self.thread, self.loop, self.filler, self.interrupt = [], None, None, None, None
         self.ended, self.held, self.done = None, [], threading.Event()
 
     def prepare(self):
@@ -36,11 +36,12 @@ class _Worker:
         p, ns, ctrl = self.perf, self.namespace, self.perf.controller
         slots = p.region_blocks(ns) // (p.io_size // ns.block_size)
         workers = max(1, p.qpairs * len(p.cores))
+        self.interrupt = ctrl.function.interrupt(self._vector()) if p.interrupts else None
         self.loop = self._make_loop(p.seconds or 0.0, p.warmup, p.count or 0, p.reads, p.random)
         memory = []
         for n in range(p.qpairs):
             with ctrl.queues_lock:               # taken before another thread can think it free
-                pair = ctrl.create_io_queue_pair(p.depth + 1)
+                pair = ctrl.create_io_queue_pair(p.depth + 1, vector=self.interrupt and self.interrupt.number)
                 pair.take(p)
             self.pairs.append(pair)
             memory.append(self._commands())
@@ -56,11 +57,19 @@ class _Worker:
             self.filler.lane = self.loop.lane
         self.held += memory
 
+    def _vector(self):
+        """One of its own for each worker, as far as there are enough; 0 is left to the admin queue."""
+        vectors = self.perf.controller.function.vectors
+        return 1 + self.index % (vectors - 1) if vectors > 1 else 0
+
     def _make_loop(self, seconds, warmup, count, reads, random):
         p = self.perf
-        return PerfLoop(p.controller.bar, io_size=p.io_size, block_size=self.namespace.block_size, read_percent=reads, random=random,
+        loop = PerfLoop(p.controller.bar, io_size=p.io_size, block_size=self.namespace.block_size, read_percent=reads, random=random,
                         verify=p.verify, seed=p.seed, seconds=seconds, warmup=warmup, count=count, timeout=p.controller.timeout,
-                        ssd=p.controller.ssd.datapath if p.controller.ssd is not None else None, spins=0 if p.alone else 100)
+                        ssd=p.controller.ssd.datapath if p.controller.ssd is not None else None, spins=0 if p.alone else 100,
+                        vector=self.interrupt and self.interrupt.vector)
+        loop.vector_number = self.interrupt.number if self.interrupt else 0
+        return loop
 
     def _commands(self):
         """(entries, data): a command and a buffer for each I/O in flight."""
@@ -127,7 +136,7 @@ class _Worker:
     def snapshot(self):
         s = self.loop.snapshot()
         return PerfSnapshot(self.label, s["elapsed"] / 1e9, s["ios"], s["bytes"], s["errors"], s["miscompares"], s["latency_sum"],
-                            s["latency_min"], s["latency_max"], Histogram(s["hist"]))
+                            s["latency_min"], s["latency_max"], Histogram(s["hist"]), s["cpu"], s["interrupts"])
 
     def discard(self):
         """Delete the queue pairs that came back, or were never used."""
@@ -146,15 +155,15 @@ class Perf:
     randrw, `seconds` and/or `count` (I/Os a worker) to end by itself, `warmup` seconds not counted, `qpairs` queue pairs a
     worker, `cores` CPU numbers (one worker each; None: one worker, wherever it runs), `nsids` namespaces (None: all),
     `verify` writes a pattern over the region first and checks each read, `seed` makes runs repeatable, `region` limits the
-    bytes used. start(), snapshot(), stop(), wait(), result(); or run() for all of it. Raises UsageError.
+    bytes used, `interrupts` lets a worker sleep until its queue pairs' vector tells of completions, in place of polling. start(), snapshot(), stop(), wait(), result(); or run() for all of it. Raises UsageError.
     """
 
     def __init__(self, controller, *, io_size=4096, depth=128, workload="read", mix=50, seconds=None, count=None, warmup=0.0,
-                 qpairs=1, cores=None, nsids=None, verify=False, seed=None, region=None):
+                 qpairs=1, cores=None, nsids=None, verify=False, seed=None, region=None, interrupts=False):
         self.controller, self.io_size, self.depth, self.workload, self.mix = controller, io_size, depth, workload, mix
         self.seconds, self.count, self.warmup, self.qpairs = seconds, count, warmup, qpairs
         self.cores = [None] if cores is None else list(cores)
-        self.verify, self.region = verify, region
+        self.verify, self.region, self.interrupts = verify, region, bool(interrupts)
         self.seed = secrets.randbits(32) if seed is None else seed
         self.namespaces = [controller.namespaces.get(n) for n in (nsids or sorted(controller.namespaces))]
         self._check(nsids)
@@ -184,6 +193,8 @@ class Perf:
             raise UsageError(f"perf: seed {self.seed}: 0 to 2**64 - 1 are allowed")
         for ns in self.namespaces:
             self._check_namespace(ns)
+        if self.interrupts and not ctrl.function.vectors:
+            raise UsageError(f"perf: interrupts: {ctrl.address} has no MSI-X vectors to wait for; poll, which needs none")
         usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
         if not self.cores or not {c for c in self.cores if c is not None} <= usable:
             raise UsageError(f"perf: cores {self.cores}: this process may run on {sorted(usable)}; choose among them, or None for wherever it runs")
@@ -328,7 +339,8 @@ class Perf:
         """What was asked for, as plain values."""
         return {"address": self.controller.address, "workload": self.workload, "io_size": self.io_size, "depth": self.depth,
                 "mix": self.reads, "qpairs": self.qpairs, "cores": self.cores, "nsids": [ns.nsid for ns in self.namespaces],
-                "seconds": self.seconds, "count": self.count, "warmup": self.warmup, "verify": self.verify, "seed": self.seed}
+                "seconds": self.seconds, "count": self.count, "warmup": self.warmup, "verify": self.verify, "seed": self.seed,
+                "interrupts": self.interrupts}
 
     @property
     def title(self):

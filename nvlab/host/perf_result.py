@@ -7,7 +7,11 @@ from nvlab.spec.render import Table, mimebundle
 
 @dataclasses.dataclass(frozen=True)
 class PerfSnapshot:
-    """Totals of a run, or of the part of it between two snapshots: counts, seconds, and latencies in ns (`hist`)."""
+    """Totals of a run, or of the part of it between two snapshots: counts, seconds, and latencies in ns (`hist`).
+
+    `cpu` is the processor time in ns of the threads that drove the queues (not of a drive in a thread of its own),
+    `interrupts` how many came (those that land in memory while nobody looks count as one); 0 where completions were polled.
+    """
 
     label: str
     seconds: float
@@ -19,6 +23,8 @@ class PerfSnapshot:
     latency_min: int
     latency_max: int
     hist: Histogram = dataclasses.field(repr=False)
+    cpu: int = 0
+    interrupts: int = 0
 
     @property
     def iops(self):
@@ -45,6 +51,16 @@ class PerfSnapshot:
         """Largest latency in microseconds."""
         return self.latency_max / 1000
 
+    @property
+    def cpu_percent(self):
+        """Processor time in percent of the time that passed: 100 is one core all the time."""
+        return self.cpu / self.seconds / 1e7 if self.seconds else 0.0
+
+    @property
+    def cpu_us_per_io(self):
+        """Processor time of one I/O in microseconds."""
+        return self.cpu / self.ios / 1000 if self.ios else 0.0
+
     def percentile_us(self, percent):
         """The latency in microseconds that `percent` of the I/Os do not exceed."""
         return self.hist.percentile(percent) / 1000
@@ -55,13 +71,16 @@ class PerfSnapshot:
         rows = hist.rows()
         return PerfSnapshot(self.label, self.seconds - earlier.seconds, self.ios - earlier.ios, self.bytes - earlier.bytes,
                             self.errors - earlier.errors, self.miscompares - earlier.miscompares,
-                            self.latency_sum - earlier.latency_sum, rows[0][0] if rows else 0, rows[-1][1] if rows else 0, hist)
+                            self.latency_sum - earlier.latency_sum, rows[0][0] if rows else 0, rows[-1][1] if rows else 0, hist,
+                            self.cpu - earlier.cpu, self.interrupts - earlier.interrupts)
 
     def to_dict(self):
         """Plain numbers, for JSON."""
         return {"label": self.label, "seconds": self.seconds, "ios": self.ios, "bytes": self.bytes, "errors": self.errors,
                 "miscompares": self.miscompares, "iops": self.iops, "mibps": self.mibps, "lat_avg_us": self.lat_avg_us,
                 "lat_min_us": self.lat_min_us, "lat_max_us": self.lat_max_us,
+                "cpu_seconds": self.cpu / 1e9, "cpu_percent": self.cpu_percent, "cpu_us_per_io": self.cpu_us_per_io,
+                "interrupts": self.interrupts,
                 "percentiles_us": {str(p): self.percentile_us(p) for p in (1, 10, 50, 90, 99, 99.9, 99.99)}}
 
 
@@ -72,7 +91,8 @@ def combine(label, parts):
     worked = [p for p in parts if p.ios]
     return PerfSnapshot(label, max((p.seconds for p in parts), default=0.0), *(
         sum(getattr(p, name) for p in parts) for name in ("ios", "bytes", "errors", "miscompares", "latency_sum")),
-        min((p.latency_min for p in worked), default=0), max((p.latency_max for p in worked), default=0), hist)
+        min((p.latency_min for p in worked), default=0), max((p.latency_max for p in worked), default=0), hist,
+        sum(p.cpu for p in parts), sum(p.interrupts for p in parts))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,6 +114,13 @@ class PerfResult:
         """Plain values, for JSON."""
         return {"settings": self.settings, "ended": self.ended, "first_error": self.first_error,
                 "total": self.total.to_dict(), "rows": [row.to_dict() for row in self.rows]}
+
+    @property
+    def cost(self):
+        """What it took of the host's processors, in a sentence."""
+        t = self.total
+        how = f"{t.interrupts} interrupts" if self.settings.get("interrupts") else "polling"
+        return f"Host CPU time: {t.cpu / 1e9:.3f} s, {t.cpu_percent:.1f}% of a core, {t.cpu_us_per_io:.3f} us an I/O, by {how}"
 
     def table(self):
         """One row a worker and the total, as a render.Table."""

@@ -33,6 +33,8 @@ def add_parser(subparsers):
     add("-a", "--warmup-time", type=seconds, default=0.0, metavar="SECONDS", help="run so long before measuring (0)")
     add("-c", "--core-mask", type=core_mask, metavar="MASK", help="one worker pinned to each core of 0x3 or [0,1] (one, not pinned)")
     add("-P", "--num-qpairs", type=whole, default=1, metavar="N", help="queue pairs of each worker and namespace (1)")
+    add("-E", "--enable-interrupts", action="store_true",
+        help="sleep until an interrupt tells of completions (MSI-X), in place of polling")
     add("-L", dest="latency", action="count", default=0, help="percentiles of latency; -LL: the histogram as well")
     add("--json", action="store_true", help="the result as JSON")
     add("--verify", action="store_true", help="write a pattern first, and check all that is read")
@@ -51,7 +53,8 @@ def run(args):
         perf = nvlab.Perf(
             ctrl, io_size=args.io_size, depth=args.io_depth, workload=args.io_pattern, qpairs=args.num_qpairs,
             mix=50 if args.rwmixread is None else args.rwmixread, seconds=duration(args), count=args.number_ios,
-            warmup=args.warmup_time, cores=args.core_mask, verify=args.verify, seed=args.seed)
+            warmup=args.warmup_time, cores=args.core_mask, verify=args.verify, seed=args.seed,
+            interrupts=args.enable_interrupts)
         if args.rwmixread is not None and args.io_pattern not in MIXED:
             print(f"nvlab: -M has no meaning with -w {args.io_pattern}: it goes with {' and '.join(MIXED)}", file=sys.stderr)
         result = measure(perf, say)
@@ -119,7 +122,7 @@ class Progress:
 
 def print_result(result, level):
     """The table, and what -L and -LL add."""
-    print(perf_text.table(result))
+    print(f"{perf_text.table(result)}\n\n{result.cost}")
     if result.total.ios:
         for part in (perf_text.percentiles, perf_text.histogram)[:level]:
             for row in result.rows:

@@ -67,7 +67,8 @@ def test_json(nvlab, address):
     assert ran.code == 0 and not ran.err
     assert {**shown["settings"], "cores": None} == {
         "address": address, "workload": "randrw", "io_size": 4096, "depth": 4, "mix": 70, "qpairs": 1, "cores": None, "nsids": [1],
-        "seconds": 0.1, "count": None, "warmup": 0.0, "verify": False, "seed": 7}
+        "seconds": 0.1, "count": None, "warmup": 0.0, "verify": False, "seed": 7,
+        "interrupts": False}
     assert shown["ended"] == "time" and shown["total"]["ios"] > 0 and shown["total"]["errors"] == 0
     assert list(shown["total"]["percentiles_us"]) == [str(cutoff) for cutoff in perf_text.CUTOFFS]
 
