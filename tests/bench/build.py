@@ -1,5 +1,9 @@
-"""Compile the yardsticks of this folder on demand, outside the tree, with the same compiler and flags as the core."""
+"""Compile the yardsticks of this folder on demand, outside the tree, with the same compiler and flags as the core.
+
+Another yardstick is nvlab itself, its core built without tracing.
+"""
 import importlib.util
+import os
 import pathlib
 import shutil
 import sys
@@ -7,27 +11,56 @@ import tempfile
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parent.parent
+HOT = ("trace", "mmio", "rings", "ssd", "perf")
+"""Modules of the core in which events are recorded while loops run."""
 
 
 def load(name):
     """The module tests/bench/NAME.pyx, compiled."""
     from Cython.Build import cythonize
-    from setuptools import Distribution, Extension
-    from setuptools.command.build_ext import build_ext
+    from setuptools import Extension
 
     with tempfile.TemporaryDirectory(prefix="nvlab-bench-") as folder:
         folder = pathlib.Path(folder)
         source = folder / f"{name}.pyx"
         shutil.copy(HERE / f"{name}.pyx", source)
         extension = Extension(name, [str(source)], include_dirs=[str(ROOT / "_core")], extra_compile_args=["-O3"])
-        extensions = cythonize([extension], include_path=[str(ROOT)], quiet=True)
-        command = build_ext(Distribution({"ext_modules": extensions}))
-        command.build_lib = command.build_temp = str(folder)
-        command.ensure_finalized()
-        command.run()
+        _compile(cythonize([extension], include_path=[str(ROOT)], quiet=True), folder)
         path = next(folder.glob(f"{name}*.so"))
         spec = importlib.util.spec_from_file_location(name, path)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         sys.modules[name] = module
         return module
+
+
+def untraced(folder):
+    """Put an nvlab without tracing into `folder`: a copy of the package, its hot modules built with NVLAB_NO_TRACE."""
+    from Cython.Build import cythonize
+    from setuptools import Extension
+
+    folder = pathlib.Path(folder)
+    shutil.copytree(ROOT / "nvlab", folder / "nvlab", ignore=shutil.ignore_patterns("__pycache__", "*.c", "*.html"))
+    core = folder / "nvlab" / "_core"
+    for name in HOT:
+        for old in core.glob(f"{name}.*.so"):
+            old.unlink()
+    extensions = [Extension(f"nvlab._core.{name}", [f"nvlab/_core/{name}.pyx"], include_dirs=[str(core)],
+                            define_macros=[("NVLAB_NO_TRACE", "1")], extra_compile_args=["-O3"]) for name in HOT]
+    here = os.getcwd()
+    os.chdir(folder)                             # where names of sources and of packages agree
+    try:
+        _compile(cythonize(extensions, quiet=True), folder)
+    finally:
+        os.chdir(here)
+    return folder
+
+
+def _compile(extensions, folder):
+    from setuptools import Distribution
+    from setuptools.command.build_ext import build_ext
+
+    command = build_ext(Distribution({"ext_modules": extensions}))
+    command.build_lib = command.build_temp = str(folder)
+    command.ensure_finalized()
+    command.run()

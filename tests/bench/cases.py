@@ -1,13 +1,17 @@
 """What is measured, each beside its yardstick in the same run."""
 import mmap
 import multiprocessing
+import os
+import subprocess
+import sys
+import tempfile
 import threading
 
 import numpy as np
 
 import nvlab
 
-from .build import load
+from .build import ROOT, load, untraced
 
 DEPTH = 128
 SIZE = 64 << 20
@@ -128,3 +132,49 @@ class Kernel:
 def traced(address, io_size, seconds):
     """IOPS as perf() measures them, with every event recorded."""
     return perf(address, io_size, seconds, trace=True)
+
+
+WORKER = """
+import sys
+import nvlab
+from nvlab._core.trace import Kind
+from tests.bench import cases
+with nvlab.attach("embedded:size=1M,mode=inline") as ctrl, nvlab.Trace(ctrl) as trace:
+    ctrl.ssd.mode = "inline"
+    nvlab.Perf(ctrl, depth=4, count=100, io_size=512).run()
+    print(nvlab.__file__, len(trace.select(kind="SQE_FETCH")), flush=True)
+for line in sys.stdin:
+    address, io_size, seconds = line.split()
+    print(cases.perf(address, int(io_size), float(seconds)), flush=True)
+"""
+
+
+class Builds:
+    """Two processes: nvlab as it is, and one whose core has no tracing in it. perf() measures in either."""
+
+    def __enter__(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="nvlab-untraced-")
+        bare = str(untraced(self.folder.name))
+        self.workers = [self._start(str(ROOT)), self._start(bare)]
+        said = [worker.stdout.readline().split() for worker in self.workers]
+        assert said[0][0].startswith(str(ROOT)) and int(said[0][1]) > 100, said
+        assert said[1][0].startswith(bare) and int(said[1][1]) < 100, said        # (Python's part records its own)
+        return self
+
+    def _start(self, where):
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([where, str(ROOT)])}
+        return subprocess.Popen([sys.executable, "-P", "-c", WORKER], cwd=where, env=environment, text=True,
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def __exit__(self, *exc):
+        for worker in self.workers:
+            worker.stdin.close()
+            worker.wait(10)
+        self.folder.cleanup()
+
+    def perf(self, which, address, io_size, seconds):
+        """IOPS as perf() measures them, with tracing off: in nvlab as it is (0), or in the one without tracing (1)."""
+        worker = self.workers[which]
+        worker.stdin.write(f"{address} {io_size} {seconds}\n")
+        worker.stdin.flush()
+        return float(worker.stdout.readline())
