@@ -1,12 +1,12 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """Submission and completion rings as C structs that Python and the perf loop share, so that either sees the other's moves."""
 from cpython.exc cimport PyErr_CheckSignals
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from nvlab._core.atomics cimport nv_backoff, nv_fence, nv_now_ns
 from nvlab._core.mmio cimport Bar
-from nvlab._core.trace cimport CQE_SEEN, HOST, SQE_POST, Lane, emit, emit_sqe
+from nvlab._core.trace cimport CQE_SEEN, HOST, SQ_HEAD, SQE_POST, Lane, emit, emit_sqe
 from nvlab.spec.errors import UsageError
 
 
@@ -46,6 +46,11 @@ cdef class SubmissionRing:
             emit_sqe(&lane.lane, nv_now_ns(), self.s.qid, slot, &sqe[0])
         sq_push(&self.s, &sqe[0])
         return slot
+
+    def clear(self):
+        """As new: entries zeroed, every index 0. Only while no controller reads the ring."""
+        memset(self.s.entries, 0, <uint64_t>self.s.depth * 64)
+        self.s.tail = self.s.head = self.s.rung = 0
 
     @property
     def depth(self):
@@ -116,8 +121,11 @@ cdef class CompletionRing:
         """True when the slot at the head has flipped its phase: the controller posted there."""
         return cq_new(&self.c)
 
-    def pop(self):
-        """The 16 bytes at the head, which then moves on, or None when nothing new is there."""
+    def pop(self, SubmissionRing sq=None, uint32_t head=0):
+        """The 16 bytes at the head, which then moves on, or None when nothing new is there.
+
+        With `sq` its head becomes `head` in the same moment: what the host makes of the SQ Head Pointer in the entry.
+        """
         cdef Lane lane = self.bar.lane
         cdef uint8_t *slot
         if not cq_new(&self.c):
@@ -127,7 +135,11 @@ cdef class CompletionRing:
         if lane.hook is not None:
             lane.hook(CQE_SEEN, self.c.qid, self.c.head, 0, raw)
         if lane.lane.on:
+            if sq is not None and head != (<uint16_t *>(slot + 8))[0]:
+                emit(&lane.lane, nv_now_ns(), SQ_HEAD, HOST, sq.s.qid, head, 0, 0)
             emit(&lane.lane, nv_now_ns(), CQE_SEEN, HOST, self.c.qid, self.c.head, (<uint64_t *>slot)[0], (<uint64_t *>slot)[1])
+        if sq is not None:
+            sq.s.head = head
         cq_advance(&self.c)
         return raw
 
@@ -147,6 +159,12 @@ cdef class CompletionRing:
                     now = nv_now_ns()
             PyErr_CheckSignals()
         return new
+
+    def clear(self):
+        """As new: entries zeroed, so that phase 1 makes one new. Only while no controller writes to the ring."""
+        memset(self.c.entries, 0, <uint64_t>self.c.depth * 16)
+        self.c.head = self.c.rung = 0
+        self.c.phase = 1
 
     @property
     def depth(self):

@@ -1,11 +1,13 @@
 """Admin commands, as the driver sends them: Identify, logs, features, and the queues' creation and deletion."""
 import functools
+import threading
 
 from nvlab._core.memory import DmaBuffer
 from nvlab._core.trace import Kind
 from nvlab.spec.commands import cmd
 from nvlab.spec.errors import ControllerError, NvmeStatusError, UsageError
 from nvlab.spec.identify import IdentifyController, IdentifyNamespace, NamespaceDescriptors, NamespaceList
+from nvlab.spec.status import COMMAND_ABORTED_DUE_TO_SQ_DELETION
 from nvlab.spec.logs import CommandsSupportedLog, ErrorLogEntry, FirmwareLog, SmartLog
 
 from .pcie import CompletionQueue, QueuePair, SubmissionQueue, note_queue
@@ -13,6 +15,8 @@ from .prp import build_prp
 
 ALL_NAMESPACES = 0xFFFFFFFF
 NUMBER_OF_QUEUES = 0x07
+MOST_QUEUES = 64
+"""I/O queue pairs that the driver asks for, unless told another number."""
 ASYNC_EVENT_CONFIGURATION = 0x0B
 IDENTIFY_BYTES = 4096
 LOG_CHUNK = 4096
@@ -23,7 +27,11 @@ def one_at_a_time(method):
     @functools.wraps(method)
     def locked(self, *args, **kw):
         with self.queues_lock:
-            return method(self, *args, **kw)
+            before, self._changing = self._changing, threading.get_ident()
+            try:
+                return method(self, *args, **kw)
+            finally:
+                self._changing = before
     return locked
 
 
@@ -126,13 +134,13 @@ class AdminMixin:
         """Set a feature to `value` (dword 11). Returns dw0."""
         return int(self.execute(cmd.set_features(fid=fid, cdw11=value, nsid=nsid), what=f"Set Features {fid:02x}h").dw0)
 
-    def set_number_of_queues(self, pairs=64):
+    def set_number_of_queues(self, pairs=MOST_QUEUES):
         """Ask for `pairs` I/O submission and completion queues. Returns how many pairs were granted; once, before the first."""
         self.function.mark("number of queues")
         if not 0 < pairs < 65536:
             raise UsageError(f"Number of Queues {pairs}: 1 to 65535 (base 2.0c 5.27.1.5)")
         granted = self.set_feature(NUMBER_OF_QUEUES, pairs - 1 | (pairs - 1) << 16)
-        self.queue_limit = min(granted & 0xFFFF, granted >> 16) + 1
+        self.queues_asked, self.queue_limit = pairs, min(granted & 0xFFFF, granted >> 16) + 1
         return self.queue_limit
 
     # -- I/O queues
@@ -147,11 +155,16 @@ class AdminMixin:
         """
         self._check_queue("Create I/O CQ", qid, depth, self.io_cqs)
         cq = CompletionQueue(qid, depth, self.bar, self.dma, self.regs.dstrd, self.function.pump)
-        fields = cq.take_interrupt(self.function, vector)
-        self._create(cmd.create_io_cq(qid=qid, qsize=depth - 1, prp1=cq.iova, pc=1, **fields), cq, f"Create I/O CQ qid={qid}")
+        cq.take_interrupt(self.function, vector)
+        self._announce_cq(cq)
         self.io_cqs[qid] = cq
-        note_queue(Kind.QUEUE_NEW, cq, True)
         return cq
+
+    def _announce_cq(self, cq):
+        """Create a completion queue at the controller."""
+        self._create(cmd.create_io_cq(qid=cq.qid, qsize=cq.depth - 1, prp1=cq.iova, pc=1, ien=int(cq.interrupt is not None),
+                                      iv=cq.vector or 0), cq, f"Create I/O CQ qid={cq.qid}")
+        note_queue(Kind.QUEUE_NEW, cq, True)
 
     @one_at_a_time
     def create_io_sq(self, qid, cq, depth=None):
@@ -165,10 +178,14 @@ class AdminMixin:
             raise UsageError(f"Create I/O SQ qid={qid}: {cq.name} is not an I/O completion queue of this controller; "
                              "create_io_cq() comes first (base 2.0c 5.5)")
         sq = SubmissionQueue(qid, depth, self.bar, self.dma, self.regs.dstrd)
-        self._create(cmd.create_io_sq(qid=qid, qsize=depth - 1, cqid=cq.qid, prp1=sq.iova, pc=1), sq, f"Create I/O SQ qid={qid}")
+        self._announce_sq(sq, cq)
         self.io[qid] = QueuePair(sq, cq, self)
-        note_queue(Kind.QUEUE_NEW, sq, False, cq.qid)
         return sq
+
+    def _announce_sq(self, sq, cq):
+        """Create a submission queue at the controller."""
+        self._create(cmd.create_io_sq(qid=sq.qid, qsize=sq.depth - 1, cqid=cq.qid, prp1=sq.iova, pc=1), sq, f"Create I/O SQ qid={sq.qid}")
+        note_queue(Kind.QUEUE_NEW, sq, False, cq.qid)
 
     def _create(self, command, queue, what):
         """Send a creation. When its outcome stays unknown, the queue's memory and identifier stay reserved until a reset."""
@@ -176,9 +193,9 @@ class AdminMixin:
         try:
             self.execute(command, what=what)
         except NvmeStatusError:
-            del self.unsure[queue.qid]
+            self.unsure.pop(queue.qid, None)
             raise
-        del self.unsure[queue.qid]
+        self.unsure.pop(queue.qid, None)
 
     def _check_queue(self, what, qid, depth, taken):
         mqes = int(self.cap.MQES) + 1
@@ -201,7 +218,7 @@ class AdminMixin:
         self.execute(cmd.delete_io_sq(qid=qid), what=f"Delete I/O SQ qid={qid}")
         if pair is not None:
             self.io.pop(qid)
-            pair.cq.sqs.pop(qid, None)
+            self._bury(pair)
             note_queue(Kind.QUEUE_GONE, pair.sq, False)
 
     @one_at_a_time
@@ -210,7 +227,18 @@ class AdminMixin:
         self.execute(cmd.delete_io_cq(qid=qid), what=f"Delete I/O CQ qid={qid}")
         cq = self.io_cqs.pop(qid, None)
         if cq is not None:
+            cq.retired = UsageError, "it was deleted; create another"
             note_queue(Kind.QUEUE_GONE, cq, True)
+
+    @staticmethod
+    def _bury(pair):
+        """End what a deleted submission queue left: with what was completed, else as the standard calls it (base 2.0c 5.7)."""
+        with pair.lock:
+            pair._drain()
+            pair.sq.retired = UsageError, "it was deleted; create another"
+            pair.sq.end_requests(f"{pair.sq.name} was deleted", status=COMMAND_ABORTED_DUE_TO_SQ_DELETION)
+            pair.cq.sqs.pop(pair.qid, None)
+            pair.cq.tell()
 
     @one_at_a_time
     def create_io_queue_pair(self, depth=64, qid=None, vector=None):
@@ -245,8 +273,7 @@ class AdminMixin:
 
     def arm_async_events(self):
         """Keep one Asynchronous Event Request outstanding; what it brings goes to ctrl.events and the on_event callbacks."""
-        request = self.admin_queue().submit(cmd.async_event_request(), what="Asynchronous Event Request")
-        request.on_done = self._take_event
+        self.admin_queue().submit(cmd.async_event_request(), what="Asynchronous Event Request", on_done=self._take_event)
 
     def _take_event(self, request):
         if not request.completion.ok or self.closed:

@@ -11,9 +11,10 @@ from nvlab.spec.errors import ControllerFatal, ControllerGone, ControllerTimeout
 from nvlab.spec.registers import ACQ, AQA, ASQ, CC
 from nvlab.spec.render import Table, counted, mimebundle
 
-from .admin import AdminMixin
+from .admin import MOST_QUEUES, AdminMixin
 from .namespace import Namespace, Namespaces
 from .pcie import CompletionQueue, QueuePair, SubmissionQueue, note_queue
+from .recovery import RecoveryMixin
 from .regs import Registers
 
 ADMIN_DEPTH = 32
@@ -49,12 +50,13 @@ class Step:
         return f"<step {self.name!r}: {self.doc}>"
 
 
-class Controller(AdminMixin):
+class Controller(AdminMixin, RecoveryMixin):
     """An NVMe controller, mapped and not yet touched; `nvlab.probe()` makes one, `nvlab.attach()` also brings it up.
 
     `regs` live registers · `bar` raw access · `dma` its memory · `cap` and `vs` as read at the probe · `admin` the admin
     QueuePair · `io` {qid: QueuePair} · `namespaces` {nsid: Namespace} · `id` IdentifyController · `ssd` the drive's own
-    half, when it is embedded · `timeout` seconds a command may take · `events` asynchronous events so far. A context manager.
+    half, when it is embedded · `timeout` seconds a command may take · `on_timeout` what happens then · `events` asynchronous
+    events so far. A context manager.
     """
 
     def __init__(self, function, timeout=10.0):
@@ -67,7 +69,9 @@ class Controller(AdminMixin):
         self.cap, self.vs = self.regs.CAP.read(), self.regs.VS.read()
         self.bar.doorbell_stride = 4 << int(self.cap.DSTRD)
         self.on_event, self.events, self.closed = [], [], False
-        self.queues_lock = threading.RLock()     # one thread at a time creates and deletes I/O queues
+        self.queues_lock = threading.RLock()     # one thread at a time creates and deletes I/O queues,
+        self._changing = None                    # and which that is
+        self._begin_recovery()
         self._forget()
         LIVE.add(self)
         atexit.unregister(close_all)             # always the last registered, hence the first to run: before what
@@ -75,7 +79,7 @@ class Controller(AdminMixin):
 
     def _forget(self):
         """The state before any queue exists."""
-        self.admin, self.id, self.queue_limit = None, None, None
+        self.admin, self.id, self.queue_limit, self.queues_asked = None, None, None, MOST_QUEUES
         self.io, self.io_cqs, self.namespaces = {}, {}, Namespaces()
         self.unsure = {}                         # qid -> a queue whose creation was interrupted
 
@@ -139,25 +143,6 @@ class Controller(AdminMixin):
             step.run()
         return self
 
-    def disable(self):
-        """Clear CC.EN and wait for CSTS.RDY = 0: a controller reset, after which no queue exists."""
-        self.function.mark("disable")
-        cc = self.cc
-        if cc.EN and not self.csts.RDY and not self.csts.CFS:   # in its bring-up: wait that out first (base 2.0c 3.5.1)
-            with contextlib.suppress(ControllerTimeout):
-                self._wait_ready(1)
-        for owner in self._owners("abandon"):    # their doorbells must not reach the queues that come after the reset
-            owner.abandon()
-        if cc.EN:
-            self.regs.write(CC, cc.replace(EN=0, SHN=0))
-        self._wait_ready(0)
-        admin = [self.admin] if self.admin is not None else []
-        for pair in [*admin, *self.io.values()]:
-            note_queue(Kind.QUEUE_GONE, pair.sq, False)
-        for cq in [*(pair.cq for pair in admin), *self.io_cqs.values()]:
-            note_queue(Kind.QUEUE_GONE, cq, True)
-        self._forget()
-
     def create_admin_queue(self, depth=ADMIN_DEPTH, vector=None):
         """Make the admin rings and write AQA, ASQ and ACQ; the controller must be disabled. Returns the QueuePair.
 
@@ -173,13 +158,18 @@ class Controller(AdminMixin):
         sq = SubmissionQueue(0, depth, self.bar, self.dma, self.regs.dstrd)
         cq = CompletionQueue(0, depth, self.bar, self.dma, self.regs.dstrd, self.function.pump)
         cq.take_interrupt(self.function, vector)
-        self.regs.write(AQA, AQA.encode(ASQS=depth - 1, ACQS=depth - 1))
+        return self._name_admin_queue(QueuePair(sq, cq, self))
+
+    def _name_admin_queue(self, pair):
+        """Tell a disabled controller where the admin rings lie."""
+        sq, cq = pair.sq, pair.cq
+        self.regs.write(AQA, AQA.encode(ASQS=sq.depth - 1, ACQS=cq.depth - 1))
         self.regs.write(ASQ, sq.iova)
         self.regs.write(ACQ, cq.iova)
-        self.admin = QueuePair(sq, cq, self)
+        self.admin = pair
         note_queue(Kind.QUEUE_NEW, cq, True)
         note_queue(Kind.QUEUE_NEW, sq, False, 0)
-        return self.admin
+        return pair
 
     def enable(self):
         """Set CC.EN with 64-byte SQEs and 16-byte CQEs and wait for CSTS.RDY = 1. Returns CSTS."""
@@ -203,7 +193,9 @@ class Controller(AdminMixin):
     def identify_namespaces(self):
         """List the active namespaces (CNS 02h) and identify each (CNS 00h). Returns {nsid: Namespace}."""
         self.function.mark("identify namespaces")
-        self.namespaces = Namespaces({nsid: Namespace(self, nsid) for nsid in self.namespace_ids()})
+        known = self.namespaces                  # after reset(): who holds a Namespace goes on with it
+        self.namespaces = Namespaces({nsid: known[nsid].refresh() if nsid in known else Namespace(self, nsid)
+                                      for nsid in self.namespace_ids()})
         return self.namespaces
 
     def wait(self, condition, what, timeout=None):
@@ -233,18 +225,22 @@ class Controller(AdminMixin):
     # -- deadlines and ends
 
     def check_alive(self, what="the controller"):
-        """Raise ControllerGone or ControllerFatal when the device can't answer any more."""
-        reason = self.function.gone()
-        if reason or not self.bar.is_alive():
-            raise ControllerGone(f"{what}: the controller is gone ({reason or 'its connection broke'}); attach again")
-        csts = self.csts
+        """Raise ControllerGone or ControllerFatal when the device can't answer any more; gone, all its requests have ended."""
+        try:
+            reason = self.function.gone()
+            if reason or not self.bar.is_alive():
+                raise ControllerGone(f"{what}: the controller is gone ({reason or 'its connection broke'}); attach again")
+            csts = self.csts
+        except ControllerGone as error:
+            self.vanished(error)
+            raise
         if csts.CFS:
-            raise ControllerFatal(f"{what}: CSTS.CFS is set, a fatal error; disable() resets the controller",
+            raise ControllerFatal(f"{what}: CSTS.CFS is set, a fatal error; reset(), or disable() and start(), end that",
                                   registers=self._registers())
 
     def timed_out(self, what, seconds):
         """The ControllerTimeout for something that did not happen within `seconds`."""
-        remedy = "disable() and start() reset the controller"
+        remedy = "it is outstanding still; reset(), or disable() and start(), end it"
         if self.ssd is not None and self.ssd.mode == "manual":
             remedy = "the drive is in mode manual and moves only on ssd.step(); " + remedy
         return ControllerTimeout(f"{what}: no completion within {seconds:g} s; {remedy}", registers=self._registers())
@@ -287,6 +283,7 @@ class Controller(AdminMixin):
                     self.shutdown()
         finally:                                 # an interrupt must not leave the device behind
             self.function.close()
+            self.vanished(None)
 
     def __enter__(self):
         return self
@@ -314,7 +311,10 @@ class Controller(AdminMixin):
             return "closed"
         if self.function.gone():
             return f"gone: {self.function.gone()}"
-        csts, cc = self.csts, self.cc
+        try:
+            csts, cc = self.csts, self.cc
+        except ControllerGone:
+            return "gone: its registers read as ones"
         if csts.CFS:
             return "fatal error (CSTS.CFS)"
         if csts.SHST:

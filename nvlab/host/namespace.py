@@ -41,12 +41,13 @@ class Namespace:
         self.refresh()
 
     def refresh(self):
-        """Identify the namespace anew."""
+        """Identify the namespace anew. Returns it."""
         self.id = self.controller.identify_namespace(self.nsid)
         flbas = int(self.id.flbas)
         form = self.id.lbaf[flbas & 0xF | (flbas >> 5 & 3) << 4]
         self.block_size, self.metadata_size = 1 << int(form.lbads), int(form.ms)
         self.blocks = int(self.id.nsze)
+        return self
 
     @property
     def size(self):

@@ -9,6 +9,7 @@ from nvlab._core.rings import CompletionRing, SubmissionRing, fence
 from nvlab._core.trace import Side
 from nvlab.spec import registers
 from nvlab.spec.commands import Command, Completion
+from nvlab.spec.status import COMMAND_ABORTED_BY_HOST
 from nvlab.spec.errors import ControllerError, ControllerFatal, ControllerGone, ControllerTimeout, QueueBusy, UsageError
 
 from .interrupt import Interrupted
@@ -19,7 +20,10 @@ CIDS = 0xFFFF
 
 
 def note_queue(kind, queue, is_cq, cqid=0):
-    """Record that a ring of the host's came or went (Kind.QUEUE_NEW, Kind.QUEUE_GONE)."""
+    """Record that a ring of the host's came or went (Kind.QUEUE_NEW, Kind.QUEUE_GONE), each once."""
+    if queue.noted == kind:
+        return
+    queue.noted = kind
     queue.bar.lane.record(kind, Side.HOST, queue.qid, queue.depth, queue.iova, is_cq | cqid << 16)
 
 
@@ -33,7 +37,7 @@ class _Owned:
     `retired` is None, or (exception, why) once the controller doesn't know the ring any more.
     """
 
-    owner = retired = None
+    owner = retired = noted = None
 
     def usable(self):
         """Raise what says why this ring can't be used: it is retired (UsageError, ControllerGone), or another has it (QueueBusy)."""
@@ -113,18 +117,23 @@ class SubmissionQueue(SubmissionRing, _Owned):
                              "has been seen (base 2.0c 3.3.3.1); leave cid out to get a free one")
         return cid
 
-    def fetched(self, sqhd, request=None):
-        """Take the SQ Head Pointer that a completion brought. False when it can't be: behind the head, or past the tail.
+    def end_requests(self, reason, gone=False, status=COMMAND_ABORTED_BY_HOST):
+        """End what is outstanding without the controller, which can't touch any buffer now; tell() of its CQ is still to be called."""
+        for cid, request in list(self.outstanding.items()):
+            request.give_up(reason, gone, status)
+            self.outstanding.pop(cid, None)
+            self.pair.cq.untold.append(request)
 
-        The head then moves behind the completed `request`, which was fetched for certain, since entries are fetched in order.
+    def fetched(self, sqhd, request=None):
+        """(head, whether it can be) by the SQ Head Pointer that a completion brought: not behind the head, nor past the tail.
+
+        Else the head is behind the completed `request`, which was fetched for certain, since entries are fetched in order.
         """
         filled = (self.tail - self.head) % self.depth
         least = 0 if request is None else min(max(request.number + 1 - (self.posted - filled), 0), filled)
         if sqhd < self.depth and least <= (sqhd - self.head) % self.depth <= filled:
-            self.head = sqhd
-            return True
-        self.head = (self.head + least) % self.depth
-        return False
+            return sqhd, True
+        return (self.head + least) % self.depth, False
 
     def ring(self):
         """Tell the controller how far the queue has been written (SQyTDBL)."""
@@ -156,7 +165,7 @@ class CompletionQueue(Interrupted, CompletionRing, _Owned):
         self.unexpected = collections.deque(maxlen=64)       # the last completions that nobody waited for, or that lie
         self.unexpected_count = 0
         self._taking = None                      # (head, phase), request: what take() is at
-        self._untold = collections.deque()       # ended requests whose on_done is still to be called
+        self.untold = collections.deque()       # ended requests whose on_done is still to be called
         self.lock = threading.RLock()            # of all of them: whoever polls delivers to every one
         self.pump = pump or (lambda blocking=False: None)
 
@@ -207,27 +216,37 @@ class CompletionQueue(Interrupted, CompletionRing, _Owned):
         completion, here = self.peek(), (self.head, self.phase)
         if self._taking is None or self._taking[0] != here:
             self._taking = here, self._whose(completion)
-        request = self._taking[1]
+        request, sq, head = self._taking[1]
         if request is not None:
             request.finish(completion)
             request.sq.outstanding.pop(request.cid, None)
-            self._untold.append(request)
-        self.pop()
+            self.untold.append(request)
+        self.pop(sq, head)
         self._taking = None
         return completion
 
+    def end_requests(self, reason, gone=False):
+        """End what is outstanding on all its submission queues: with what has been completed, else without the controller."""
+        for _ in range(self.depth if self.owner is None else 0):
+            if not self.has_new():
+                break
+            self.deliver()
+        for sq in list(self.sqs.values()):
+            sq.end_requests(reason, gone)
+
     def _whose(self, completion):
-        """The Request that a completion ends, or None; what is odd about it is noted in `unexpected`."""
+        """(the Request that a completion ends, its queue, that queue's head from now on); what is odd is noted in `unexpected`."""
         sq, cid, sqhd = self.sqs.get(int(completion.sqid)), int(completion.cid), int(completion.sqhd)
         if sq is None:
             self._note(completion, f"no SQ {int(completion.sqid)} completes to {self.name}")
-            return None
+            return None, None, 0
         request = sq.outstanding.get(cid)
-        if not sq.fetched(sqhd, request):
+        head, right = sq.fetched(sqhd, request)
+        if not right:
             self._note(completion, f"SQHD is {sqhd}, where {sq.name} of {sq.depth} entries can't have been fetched to")
         if request is None:
             self._note(completion, f"cid {cid} is not outstanding on {sq.name}: it has completed already, or was never submitted")
-        return request
+        return request, sq, head
 
     def _note(self, completion, why):
         self.unexpected_count += 1
@@ -235,8 +254,8 @@ class CompletionQueue(Interrupted, CompletionRing, _Owned):
 
     def tell(self):
         """Call on_done of the requests that ended."""
-        while self._untold:
-            self._untold.popleft().notify()
+        while self.untold:
+            self.untold.popleft().notify()
 
     def ring(self):
         """Tell the controller how far the queue has been read (CQyHDBL)."""
@@ -301,7 +320,7 @@ class QueuePair:
         `on_done` is called with the Request when it has ended. While another thread resets the controller this waits.
         """
         while True:
-            if self.sq.retired is not None:
+            if self.sq.retired is not None:      # perhaps by a reset of another thread's, which is under way
                 self.controller.await_reset()
             self.sq.usable()
             with self.lock:
@@ -403,8 +422,10 @@ class QueuePair:
     def _look_for_events(self, failed):
         """Deliver what the admin queue has, where somebody waits on another queue: asynchronous events come at any time."""
         admin = self.controller.admin
-        if admin is None or admin is self or not admin.cq.has_new() or not admin.lock.acquire(blocking=False):
+        if admin is None or admin is self or admin.owner is not None or not admin.cq.has_new():
             return
+        if not admin.lock.acquire(blocking=False):
+            return                               # somebody is there already
         try:
             if admin.cq.retired is None:
                 admin._reach(admin._drain)
