@@ -33,6 +33,7 @@ cpdef enum Kind:
     INTERRUPT = 15         # index: vector; of the drive: qid a CQ, b: 0 sent, 1 kept pending by a mask; of the host: a wait for it ended
     FAULT = 16             # the drive misbehaves as it was told; index: number of the text, a: as of SQE_FETCH; b: 1 when the CQE_POST
                            # that follows bears the wrong Phase Tag (index: its slot)
+    SQ_HEAD = 17           # index: where the host takes the SQ's head to be; the CQE_SEEN that follows has a SQHD that can't be
 
 cpdef enum Side:
     HOST = 0

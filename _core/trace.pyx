@@ -15,7 +15,7 @@ from nvlab.spec.errors import UsageError
 
 KINDS = ("", "register read", "register write", "SQ doorbell", "CQ doorbell", "SQE posted", "SQE fetched", "DMA", "CQE posted",
          "CQE seen", "queue created", "queue deleted", "step", "controller reset",
-         "register set", "interrupt", "fault")
+         "register set", "interrupt", "fault", "SQ head doubted")
 """Names of the kinds of event, by number."""
 
 SIDES = ("host", "drive")

@@ -15,7 +15,7 @@ GROUPS = {
 """Words for several kinds at once, in filters."""
 
 QUEUED = (Kind.SQ_DOORBELL, Kind.CQ_DOORBELL, Kind.SQE_POST, Kind.SQE_FETCH, Kind.DMA, Kind.CQE_POST, Kind.CQE_SEEN,
-          Kind.QUEUE_NEW, Kind.QUEUE_GONE, Kind.INTERRUPT, Kind.FAULT)
+          Kind.QUEUE_NEW, Kind.QUEUE_GONE, Kind.INTERRUPT, Kind.FAULT, Kind.SQ_HEAD)
 """Kinds that belong to a queue."""
 
 OF_COMMAND = (Kind.SQE_POST, Kind.SQE_FETCH, Kind.DMA, Kind.CQE_POST, Kind.CQE_SEEN, Kind.FAULT)
@@ -213,7 +213,7 @@ _TEXTS = {
     Kind.SQE_POST: _post, Kind.SQE_FETCH: _fetch, Kind.DMA: _dma, Kind.CQE_POST: _completion, Kind.CQE_SEEN: _completion,
     Kind.QUEUE_NEW: _queue_new, Kind.QUEUE_GONE: lambda e: f"{'CQ' if e.b & 1 else 'SQ'}{e.qid}",
     Kind.STEP: lambda e: e.step or f"step {e.index}", Kind.RESET: lambda e: "all queues forgotten",
-    Kind.INTERRUPT: _interrupt, Kind.FAULT: _fault,
+    Kind.INTERRUPT: _interrupt, Kind.FAULT: _fault, Kind.SQ_HEAD: lambda e: f"SQ{e.qid} head {e.index}: the SQHD that follows can't be",
 }
 
 

@@ -146,18 +146,26 @@ class Replay:
                        drive=self.drive_sq(qid, count), fill=self._filler(SQ, qid, count, born, gap, depth, iova))
 
     def _told_head(self, qid, count, born, gap, depth, cqid, fresh):
-        """The SQ head as the last completion told the host: one in its own queue, with a slot that exists."""
+        """The SQ head as the last completion in its own queue told the host, or what the host made of that (SQ_HEAD)."""
         seen, bound = self._seen_of(qid), count
         while True:
             found, new = self.latest(seen, bound, born, gap)
             if found is None:
                 return fresh if new else None
-            told = self.value("b", found) & 0xFFFF
             if depth is None:
                 return None
-            if told < depth and cqid in (None, self.value("qid", found)):
-                return told
+            if cqid in (None, self.value("qid", found)):
+                return self._head_after(found, seen, qid, depth)
             bound = found
+
+    def _head_after(self, found, seen, qid, depth):
+        """The SQ head once completion `found` was seen; None where the SQ_HEAD before it, which doubted it, may be dropped."""
+        doubts, before = self.positions(Kind.SQ_HEAD, qid), self.last(seen, found)
+        doubt = self.last(doubts, found, -1 if before is None else before)
+        if doubt is not None:
+            return self.value("index", doubt)
+        told = self.value("b", found) & 0xFFFF
+        return told if told < depth and found != self.host_gap else None
 
     def host_cq(self, qid, count):
         """The CqState of a completion queue, or None when the host has none."""

@@ -118,12 +118,17 @@ class Paper:
         if raw[14] & 1 != cq["phase"]:
             return
         a, b = int.from_bytes(raw[:8], "little"), int.from_bytes(raw[8:], "little")
+        told = b & 0xFFFF
+        if sq is not None and told >= sq["depth"]:             # what can't be: the host makes up its own mind, and says so
+            told = (sq["head"] + (sq["head"] != sq["tail"])) % sq["depth"]
+            self._lane(qid).record(Kind.SQ_HEAD, Side.HOST, qid, told)
+            self._done()
         self._lane(qid).record(Kind.CQE_SEEN, Side.HOST, qid, cq["head"], a, b)
         cq["head"] += 1
         if cq["head"] == cq["depth"]:
             cq["head"], cq["phase"] = 0, cq["phase"] ^ 1
-        if sq is not None and b & 0xFFFF < sq["depth"]:
-            sq["head"] = b & 0xFFFF
+        if sq is not None:
+            sq["head"] = told
         self._done()
 
     def ring_cq(self, qid):
@@ -154,7 +159,7 @@ class Paper:
         if mine is None or (dcq["tail"] + 1) % dcq["size"] == self.model["db"][CQ, qid]:
             return
         self.inside.remove(mine)
-        sqhd = 999 if mine[1] % 13 == 12 else self.model["dsq"][qid]["head"]     # 999: no queue's slot; the host keeps its own
+        sqhd = 999 if mine[1] % 13 == 12 else self.model["dsq"][qid]["head"]     # 999: no queue's slot
         b = sqhd | qid << 16 | mine[1] << 32 | (status << 1 | dcq["phase"] ^ (not right)) << 48
         if not right:
             self.drive.record(Kind.FAULT, Side.DRIVE, qid, dcq["tail"], 0, 1)
