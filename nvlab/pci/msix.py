@@ -119,8 +119,9 @@ class Interrupt:
         return self.vector.fd if self.vector.fd >= 0 else None
 
     def collect(self):
-        """Take what has arrived, without waiting. Returns `count`."""
-        return self.vector.collect()
+        """Take what has arrived, without waiting; wait() then waits for the next. Returns `count`."""
+        self._seen = self.vector.collect()
+        return self._seen
 
     def wait(self, timeout=None, past=None):
         """Block until the interrupt arrives that follows those waited for before (or more than `past` in all).
