@@ -79,6 +79,7 @@ cdef struct ssd_t:
     derror_t failed[64]            # the last ones, round and round
     uint64_t failures              # how many there were
     lane_t *lane                   # where events are recorded
+    uint64_t alarm                 # ns, when Python wants to be called; 0: not by the clock
     bint defer                     # every I/O command is left to Python: faults are armed
     bint traced                    # this round is recorded
     uint64_t now                   # the time of its events

@@ -278,6 +278,15 @@ cdef class DataPath:
     def defer(self, value):
         self.d.defer = value
 
+    @property
+    def alarm(self):
+        """When Python wants to be called, on the clock of nvlab._core.trace.now(); 0 when nothing becomes due."""
+        return self.d.alarm
+
+    @alarm.setter
+    def alarm(self, uint64_t value):
+        self.d.alarm = value
+
     def to_host(self, uint64_t prp1, uint64_t prp2, const uint8_t[::1] data):
         """Copy `data` to the memory that two PRP fields describe. Returns a 15-bit status."""
         begin_events(&self.d)

@@ -107,6 +107,8 @@ cdef int ssd_poll(ssd_t *d, int budget) noexcept nogil:
     """One round over all I/O submission queues. The caller holds the lock. Returns how many commands completed."""
     cdef uint32_t i
     cdef int n = 0
+    if d.alarm and nv_now_ns() >= d.alarm:
+        d.attention = True
     if not d.enabled:
         return 0
     for i in range(d.live_count):

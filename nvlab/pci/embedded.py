@@ -36,6 +36,8 @@ class EmbeddedBar(MappedBar):
 
     def load(self, offset, width):
         """Trap a register read. Doorbells are write-only: RegisterError."""
+        if self.ssd.gone:
+            return (1 << 8 * width) - 1          # nobody answers
         if offset >= self.doorbell_end:
             interrupts, table = self.ssd.controller.interrupts, self.doorbell_end
             return interrupts.read(offset - table, width) if offset < table + PAGE else interrupts.pending(offset - table - PAGE, width)
@@ -46,6 +48,8 @@ class EmbeddedBar(MappedBar):
 
     def store(self, offset, width, value):
         """Trap a register write; put a doorbell's value into shared memory."""
+        if self.ssd.gone:
+            return
         if offset < DOORBELLS:
             self.ssd.write_register(offset, value, width)
         elif offset >= self.doorbell_end:        # pending bits are read-only: they ignore it
@@ -88,6 +92,10 @@ class EmbeddedFunction(Function):
     def line_level(self):
         """True while the drive asserts its interrupt line."""
         return self.ssd.controller.interrupts.line
+
+    def gone(self):
+        """Why the drive vanished, or that it was closed; None while it is there."""
+        return super().gone() or self.ssd.gone
 
     def settle(self):
         """Let the block devices take their memory now, so that a measurement moves real bytes from the first I/O on."""

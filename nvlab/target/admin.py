@@ -2,11 +2,13 @@
 import time
 
 from nvlab.spec import commands, features, status
+from nvlab.spec.feature_data import HostBehavior
 from nvlab.spec.identify import (ControllerList, IdentifyController, IdentifyControllerNvm, IdentifyNamespace,
                                  IdentifyNamespaceNvm, NamespaceList)
 from nvlab.spec.logs import ChangedNamespaceList, CommandsSupportedLog, FirmwareLog, SmartLog
 
 BROADCAST = 0xFFFFFFFF
+HOST_BEHAVIOR = 0x16
 CNS_ALLOCATED_LIST, CNS_ALLOCATED = 0x10, 0x11
 
 
@@ -49,7 +51,8 @@ class AdminCommands:
         """Forget what a controller reset clears: the allocation of queues, feature values."""
         self.allocated = None                    # I/O queue pairs, as Number of Queues granted
         self.granted = 0
-        self.features = {0x01: 0, 0x02: 0, 0x04: 0x157, 0x05: 0, 0x08: 0, 0x09: 0, 0x0A: 0, 0x0B: 0}
+        self.features = {0x01: 0, 0x02: 0, 0x04: 0x157, 0x05: 0, 0x08: 0, 0x09: 0, 0x0A: 0, 0x0B: 0, HOST_BEHAVIOR: 0}
+        self.behavior = HostBehavior.new()       # none of it is saved: a host that resets a controller tells it again
 
     def execute(self, command):
         """Run one admin command. Returns dw0 or Later; raises Failed."""
@@ -59,6 +62,11 @@ class AdminCommands:
         if command.psdt or command.fuse:         # no SGLs for admin commands over PCIe (base 2.0c 4.1.2), no fused ones
             raise Failed(status.INVALID_FIELD_IN_COMMAND, location=1)
         return handler(self, command) or 0
+
+    @property
+    def retry_delays(self):
+        """True when the host has enabled Advanced Command Retry: completions may say how long to wait (CRD)."""
+        return bool(self.behavior.acre)
 
     def _send(self, command, data):
         """Transfer `data` to the host; Failed when its PRPs are wrong."""
@@ -126,6 +134,7 @@ class AdminCommands:
         c, s = self.controller, self.controller.subsystem
         return IdentifyController.new(
             vid=0x1D1D, ssvid=0x1D1D, sn=s.serial, mn=s.model, fr=s.firmware, rab=4, ieee=0x525400, mdts=c.mdts,
+            crdt1=1, crdt2=2, crdt3=5,           # 100 ms, 200 ms, 500 ms: what a retry delay (CRD) points to
             cntlid=c.cntlid, ver=int(c.values[0x08]), cntrltype=1, acl=3, aerl=c.events.limit - 1,
             frmw={"SLOT1_RO": 1, "SLOTS": 1}, lpa={"EFFECTS": 1, "EXTENDED": 1}, elpe=c.errors.entries.maxlen - 1,
             wctemp=343, cctemp=358, sqes=0x66, cqes=0x44, nn=self._nn(),
@@ -223,6 +232,7 @@ class AdminCommands:
         if not 0 < qid <= path.queues or not path.sq_live(qid):
             raise Failed(status.INVALID_QUEUE_IDENTIFIER, location=40)
         path.delete_sq(qid)
+        self.controller.sq_deleted(qid)
 
     @handles(commands.ADMIN, 0x04)
     def delete_io_cq(self, command):
@@ -246,9 +256,20 @@ class AdminCommands:
             raise Failed(status.FEATURE_IDENTIFIER_NOT_SAVEABLE, location=43)
         if fid == 0x02 and value & 0x1F:         # one power state: 0
             raise Failed(status.INVALID_FIELD_IN_COMMAND, location=44)
+        if fid == HOST_BEHAVIOR:
+            self._set_host_behavior(command)
+            value = 0                            # all of it is in the data
         if fid in (0x08, 0x09):
             value = self.controller.interrupts.set_feature(fid, value)
         self.features[fid] = value
+
+    def _set_host_behavior(self, command):
+        raw = bytearray(HostBehavior.SIZE)
+        self._check(self.controller.datapath.from_host(int(command.prp1), int(command.prp2), raw))
+        told = HostBehavior(raw)
+        if told.acre > 1 or told.etdas or told.lbafee:       # neither telemetry nor extended LBA formats here
+            raise Failed(status.INVALID_FIELD_IN_COMMAND, location=24)
+        self.behavior = told
 
     def _set_number_of_queues(self, value):
         path = self.controller.datapath
@@ -275,6 +296,8 @@ class AdminCommands:
             return self.granted if self.allocated is not None else most | most << 16
         if fid == 0x09:
             return self.controller.interrupts.vector_configuration(int(command.cdw11) & 0xFFFF)
+        if fid == HOST_BEHAVIOR:
+            self._send(command, bytes(HostBehavior.new() if select == 1 else self.behavior))
         return self.features[fid]
 
     # -- events and Abort
@@ -288,7 +311,4 @@ class AdminCommands:
     @handles(commands.ADMIN, 0x08)
     def abort(self, command):
         sqid, cid = int(command.cdw10) & 0xFFFF, int(command.cdw10) >> 16
-        if sqid == 0 and self.controller.events.cancel(cid):
-            self.controller.abort_event(cid)
-            return 0
-        return 1                                 # bit 0: not aborted, it was already complete or in execution
+        return 0 if self.controller.abort_command(sqid, cid) else 1      # bit 0: it was already complete, or never there

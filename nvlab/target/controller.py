@@ -1,5 +1,5 @@
 """The life of a controller, from the drive's side: what each register write does."""
-from nvlab._core.trace import Kind, Side
+from nvlab._core.trace import Kind, Side, now
 from nvlab.spec import registers
 from nvlab.spec.registers import ACQ, AQA, ASQ, CAP, CC, CSTS, INTMC, INTMS, NSSR, VS
 
@@ -8,6 +8,8 @@ from .events import ERROR, INVALID_DOORBELL_REGISTER, INVALID_DOORBELL_VALUE, As
 from .interrupts import Interrupts
 from .nvm import NvmCommands
 
+DOORBELLS = 0x1000
+"""Where the registers end (PCIe transport 1.0c 3.1.2)."""
 VERSION = 1 << 16 | 4 << 8
 """VS: NVMe 1.4, whose mandatory commands, logs and features this drive has."""
 
@@ -25,16 +27,40 @@ class Controller:
         self.subsystem, self.datapath = subsystem, datapath
         self.max_queues, self.max_entries, self.mdts = queues, entries, mdts
         self.cntlid = 0
-        self.never_ready = False                 # a drive that hangs in its bring-up, on demand
+        self.ready_delay = lambda: 0             # seconds from CC.EN to CSTS.RDY, None for never: faults
+        self.ready_at = None                     # when a slow start ends, on the clock of nvlab._core.trace.now()
+        self.abort_command = lambda sqid, cid: False         # what the drive does about an Abort
+        self.sq_deleted = lambda sqid: None
         self.events, self.errors, self.interrupts = AsyncEvents(), ErrorLog(), Interrupts(datapath)
         self.admin, self.nvm = AdminCommands(self), NvmCommands(self)
         dstrd = (datapath.stride // 4).bit_length() - 1
-        self.values = {
-            CAP.offset: CAP.encode(MQES=entries - 1, CQR=1, DSTRD=dstrd, TO=max(1, round(timeout * 2)), CSS=0x01),
-            VS.offset: VERSION,
-        }
-        self._mirror(CAP.offset, 8, self.values[CAP.offset])
+        self.cap = CAP.encode(MQES=entries - 1, CQR=1, DSTRD=dstrd, TO=max(1, round(timeout * 2)), CSS=0x01)
+        self.power_on()
+
+    # -- power
+
+    def power_on(self):
+        """All registers as after power-on: whatever was written is forgotten."""
+        self._clear()
+        self.values = {CAP.offset: self.cap, VS.offset: VERSION}
+        self._fill_bar(0)
+        self._mirror(CAP.offset, 8, self.cap)
         self._mirror(VS.offset, 4, VERSION)
+
+    def power_off(self):
+        """Pulled out: nothing is left, and the BAR reads all ones."""
+        self._clear()
+        self.values = {}
+        self._fill_bar(0xFF)
+
+    def _clear(self):
+        self.ready_at = None
+        self.datapath.reset()
+        self.events.reset()
+        self.admin.reset()
+
+    def _fill_bar(self, byte):
+        memoryview(self.datapath.memory)[:DOORBELLS] = bytes([byte]) * DOORBELLS
 
     # -- registers
 
@@ -133,16 +159,37 @@ class Controller:
         if not (right and path.create_cq(0, acq, int(aqa.ACQS) + 1, True) and path.create_sq(0, asq, int(aqa.ASQS) + 1, 0)):
             self._set(CSTS, self.csts.replace(CFS=1, RDY=0))
             return
-        if self.never_ready:
-            return
-        path.configure(True, 4096 << int(cc.MPS), 4096 << self.mdts if self.mdts else 1 << 63)
+        delay = self.ready_delay()
+        if delay:
+            self.ready_at = now() + round(delay * 1e9)
+        elif delay is not None:
+            self._become_ready()
+
+    def _become_ready(self):
+        """Begin to serve the admin queue, and say so."""
+        self.datapath.configure(True, 4096 << int(self.register(CC).MPS), 4096 << self.mdts if self.mdts else 1 << 63)
         self._set(CSTS, CSTS.encode(RDY=1))
+
+    def note_time(self):
+        """Become ready, where a slow start has lasted long enough."""
+        if self.ready_at is not None and now() >= self.ready_at:
+            self.ready_at = None
+            self._become_ready()
+
+    @property
+    def running(self):
+        """True while commands are executed: ready, and no fatal status."""
+        csts = self.csts
+        return bool(csts.RDY and not csts.CFS)
+
+    def fail(self):
+        """A fatal error: CSTS.CFS, and nothing moves until a controller reset (base 2.0c 3.1.3.6)."""
+        self.datapath.configure(False, 4096, 4096)
+        self._set(CSTS, self.csts.replace(CFS=1))
 
     def reset(self):
         """A controller reset: queues and events are gone, admin queue registers and namespaces stay (base 2.0c 3.7.2)."""
-        self.datapath.reset()
-        self.events.reset()
-        self.admin.reset()
+        self._clear()
         if self.values.get(INTMS.offset):
             self._set_line_mask(0)
         self._set(CSTS, CSTS.encode())

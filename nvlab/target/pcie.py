@@ -4,6 +4,7 @@ import threading
 import weakref
 
 from nvlab._core.ssd import DataPath
+from nvlab._core.trace import now
 from nvlab.spec import status
 from nvlab.spec.commands import Command, cmd
 from nvlab.spec.errors import ControllerTimeout, UsageError
@@ -11,17 +12,24 @@ from nvlab.spec.render import counted
 
 from .admin import Failed, Later
 from .controller import Controller
+from .fault_plan import HeldBack
+from .faults import Faults
 
 MODES = ("manual", "inline", "thread")
+RETRY_NS = 1_000_000
+"""How long until a completion is tried again that found its queue full."""
 
 
 class InFlight:
-    """A command inside the drive: fetched, then executed, then completed."""
+    """A command inside the drive: `state` fetched, then executed, then completed; or waiting, delayed, lost, dropped, stopped."""
 
     def __init__(self, sqid, raw, admin):
         self.sqid, self.raw = sqid, raw
         self.command = Command.decode(raw, admin=admin)
+        self.cid = int(self.command.cid)
         self.state, self.status, self.dw0 = "fetched", None, 0
+        self.plan = None                         # what faults make of it
+        self.orphan = False                      # its submission queue was deleted
 
     def __repr__(self):
         result = "" if self.status is None else f", status {status.lookup(self.status >> 8 & 7, self.status & 0xFF).title}"
@@ -39,11 +47,16 @@ class Ssd:
         self.subsystem = subsystem
         self.datapath = DataPath(memory, iova_map, queues, dstrd)
         self.controller = Controller(subsystem, self.datapath, queues=queues, entries=entries, mdts=mdts, timeout=timeout)
-        self.controller.abort_event = self._abort_event
+        self.faults, self.held_back = Faults(self), HeldBack()
+        self.controller.ready_delay = self.faults.ready_delay
+        self.controller.abort_command, self.controller.sq_deleted = self._abort, self._sq_deleted
+        self.gone = None                         # why it vanished
         for nsid, space in subsystem.namespaces.items():
             self.datapath.set_namespace(nsid, space.bdev.blocks, space.bdev.block_size, space.bdev.memory)
         self.inside = collections.deque()        # commands fetched and not yet completed
+        self.waiting = {}                        # cid -> an Asynchronous Event Request, until there is news
         self.bug = None                          # the last exception that was the drive's own fault
+        self._running = None                     # the command in execution
         self._turn = 0                           # round robin among submission queues
         self._thread, self._mode = None, "manual"
         weakref.finalize(self, self.datapath.stop).atexit = False
@@ -93,7 +106,13 @@ class Ssd:
         self._stop_thread()
         with self.datapath:
             self.controller.reset()
-            self.inside.clear()
+            self._forget()
+
+    def _forget(self):
+        """Drop all commands, as a controller reset does."""
+        self.inside.clear()
+        self.waiting.clear()
+        self.held_back.forget()
 
     def __enter__(self):
         """Hold the drive still: no one else moves it inside this block."""
@@ -107,14 +126,22 @@ class Ssd:
 
     def read_register(self, offset, width):
         """A host's read of `width` bytes below 1000h."""
+        if self.gone:
+            return (1 << 8 * width) - 1
+        if self.controller.ready_at is not None and now() >= self.controller.ready_at:
+            with self.datapath:
+                self.controller.note_time()
         return self.controller.read(offset, width)
 
     def write_register(self, offset, value, width):
         """A host's write of `width` bytes below 1000h."""
         with self.datapath:
+            if self.gone:
+                return
             self.controller.write(offset, value, width)
             if not self.controller.csts.RDY:
-                self.inside.clear()
+                self._forget()
+            self._set_alarm()
 
     # -- by hand
 
@@ -143,6 +170,7 @@ class Ssd:
 
     def _step(self):
         self.controller.interrupts.table.tick()
+        self._note_time()
         held = next((h for h in self.inside if self._can_move(h)), None) or self._fetch()
         if held is None:
             return self._report_event()
@@ -154,7 +182,7 @@ class Ssd:
 
     def _can_move(self, held):
         path = self.datapath
-        return held.state == "fetched" or not path.sq_live(held.sqid) or path.room(held.sqid)
+        return held.state == "fetched" or held.orphan or not path.sq_live(held.sqid) or path.room(held.sqid)
 
     def _fetch(self):
         self.controller.note_doorbells()
@@ -180,27 +208,61 @@ class Ssd:
         return held and self._execute_one(held)
 
     def _execute_one(self, held):
-        result = self._run(held)
+        plan = held.plan = self.faults.strike(held) if self.faults.armed else None
+        if plan is not None and plan.stop:
+            held.state = "stopped"
+            (self._fail if plan.stop == "fatal" else self._vanish)()
+            return held
+        self._running = held
+        if plan is None or plan.execute:
+            result = self._run(held)
+        else:
+            result = plan.status and self._note_error(held, self._chosen(plan))
         held.state, held.status = "executed", result
         if result is Later:                      # completes when there is an event to report
             held.state, held.status = "waiting", None
+            self.waiting[held.cid] = held
             self.inside.remove(held)
         return held
 
+    def _chosen(self, plan):
+        """The status that a fault chose, as 15 bits. CRD counts only for a host that set ACRE (base 2.0c 3.3.3.2.1)."""
+        field, crd = plan.status
+        return field | (crd << 11 if self.controller.admin.retry_delays else 0)
+
     def _complete(self):
+        self._note_time()
         return next((h for h in list(self.inside) if h.state == "executed" and self._finish(h)), None)
 
     def _finish(self, held):
         """Post the completion of an executed command. False while its completion queue is full."""
-        path = self.datapath
-        if not path.sq_live(held.sqid):          # deleted meanwhile, and the command with it (base 2.0c 5.7)
+        path, plan = self.datapath, held.plan
+        if held.orphan or not path.sq_live(held.sqid):       # deleted meanwhile, and the command with it (base 2.0c 5.7)
             held.state = "dropped"
-        elif path.complete(held.sqid, int(held.command.cid), held.status, held.dw0):
+        elif plan is not None and not plan.post:
+            held.state = "lost"
+            if not plan.execute:
+                self.held_back.lose(held)
+        elif plan is not None and plan.delay:
+            held.state = "delayed"
+            self.held_back.delay(held, plan.delay)
+            plan.delay = 0.0
+        elif path.complete(held.sqid, held.cid, held.status, held.dw0) if plan is None else self._post_planned(held, plan):
             held.state = "completed"
         else:
             return False
         self.inside.remove(held)
         return True
+
+    def _post_planned(self, held, plan):
+        """Post the completion that faults have made of a right one. False while its completion queue is full."""
+        path = self.datapath
+        head, cqid = path.sq_head(held.sqid)
+        size = path.shape(held.sqid)["sq_size"]
+        tail = (head + path.waiting(held.sqid)) % size
+        while plan.copies and path.post_raw(cqid, *plan.entry(held.sqid, held.cid, held.status, held.dw0, head, tail, size)):
+            plan.copies -= 1
+        return not plan.copies
 
     def _run(self, held):
         """Execute a fetched command. Returns its 15-bit status, or Later; sets held.dw0."""
@@ -231,24 +293,105 @@ class Ssd:
         self.controller.error_log().add(held.sqid, int(command.cid), code, location, lba, int(command.nsid))
         return code
 
-    # -- events
+    # -- events, Abort, and what a reset or a deletion takes along
 
     def _report_event(self):
         """Complete an Asynchronous Event Request if there is news for it. Returns what was completed, or None."""
+        if self.gone:
+            return None
         self.controller.note_doorbells()
-        found = self.controller.events.take() if self.datapath.room(0) else None
+        found = self.controller.events.take() if self.controller.running and self.datapath.room(0) else None
         if found is None:
             return None
         cid, dw0 = found
-        self.datapath.complete(0, cid, 0, dw0)
+        self._conclude(self._event_request(cid), 0, dw0)
         return f"<asynchronous event {dw0:#x} reported with cid {cid}>"
 
-    def _abort_event(self, cid):
-        """Complete the event request `cid` as aborted, before the Abort that asked for it (base 2.0c 5.1)."""
-        held = InFlight(0, bytes(cmd.async_event_request(cid=cid)), True)
-        held.state, held.status = "executed", status.COMMAND_ABORT_REQUESTED.field
+    def _event_request(self, cid):
+        """The Asynchronous Event Request that waits with identifier `cid`; of two with one identifier, the older anew."""
+        return self.waiting.pop(cid, None) or InFlight(0, bytes(cmd.async_event_request(cid=cid)), True)
+
+    def _conclude(self, held, code, dw0=0):
+        """Complete a command that is in none of the lists, before what is inside."""
+        held.state, held.status, held.dw0 = "executed", code, dw0
         self.inside.appendleft(held)
         self._finish(held)
+
+    def _abort(self, sqid, cid):
+        """End a command that waits inside, before the Abort completes (base 2.0c 5.1). Returns False when there is none."""
+        held = self.held_back.take(sqid, cid)
+        if held is None and sqid == 0 and self.controller.events.cancel(cid):
+            held = self._event_request(cid)
+        if held is None:                         # by hand, a command can be fetched and not yet executed
+            held = next((h for h in self.inside if (h.sqid, h.cid, h.state) == (sqid, cid, "fetched") and h is not self._running), None)
+            if held is None:
+                return False
+            self.inside.remove(held)
+        held.plan = None
+        self._conclude(held, status.COMMAND_ABORT_REQUESTED.field)
+        return True
+
+    def _sq_deleted(self, sqid):
+        """A submission queue is gone, and its commands with it: one that is created anew must not get their completions."""
+        self.held_back.forget(sqid)
+        for held in self.inside:
+            held.orphan = held.orphan or held.sqid == sqid
+
+    # -- standing still, and being gone
+
+    def fail(self, note=lambda: None):
+        """Set CSTS.CFS and stand still until a controller reset. `note()` is called first. Raises UsageError while disabled."""
+        with self.datapath:
+            if not self.controller.running:
+                why = self.gone or f"CSTS is {self.controller.csts!r}"
+                raise UsageError(f"a fatal status: the controller isn't running ({why}); enable it first, or say by keywords "
+                                 "at which command to fail")
+            note()
+            self._fail()
+
+    def _fail(self):
+        self._forget()
+        self.controller.fail()
+
+    def vanish(self, note=lambda: None):
+        """Be gone: registers read all ones, writes are lost, nothing moves. `note()` is called first."""
+        with self.datapath:
+            if not self.gone:
+                note()
+                self._vanish()
+
+    def _vanish(self):
+        self._forget()
+        self.controller.power_off()
+        self.gone = "the embedded drive vanished (fault)"
+
+    def come_back(self):
+        """After vanish(): powered on anew, with its namespaces as they were."""
+        with self.datapath:
+            self.controller.power_on()
+            self.gone = None
+
+    def release_held(self):
+        """Completions that are held back are due now. Returns how many."""
+        with self.datapath:
+            count = self.held_back.release()
+            self._set_alarm()
+            return count
+
+    def _note_time(self):
+        """Do what has become due: late completions, a controller that is slow to become ready."""
+        self.controller.note_time()
+        for held in self.held_back.due():
+            held.state = "executed"
+            self.inside.append(held)
+        self._set_alarm()
+
+    def _set_alarm(self):
+        """Have the core call Python when something becomes due, or might again have room."""
+        times = [when for when in (self.held_back.next, self.controller.ready_at) if when is not None]
+        if self.inside and self.mode != "manual":
+            times.append(now() + RETRY_NS)
+        self.datapath.alarm = min(times) + 1 if times else 0
 
     # -- in rounds
 
@@ -273,20 +416,24 @@ class Ssd:
     def _serve(self):
         """Admin commands, deferred I/O commands, and events; the lock is held. What was begun, by hand too, goes first."""
         path, done = self.datapath, 0
+        if self.gone:
+            return 0
         path.clear_attention()
+        self._note_time()
         while self.inside and any(map(self._can_move, self.inside)):
             self._step()
             done += 1
         for sqid in (0, *path.stalled()):
-            while path.waiting(sqid) and path.room(sqid) and done < 64:
-                if self._take_in(sqid) is None:
+            for _ in range(64):
+                if not path.waiting(sqid) or not path.room(sqid) or self._take_in(sqid) is None:
                     break
                 self._step()
                 done += 1
-                if sqid:
+                if sqid and not path.defer:
                     break                        # the next may be one that the core executes
         while self._report_event() is not None:
             done += 1
+        self._set_alarm()
         return done
 
     # -- looking in

@@ -63,11 +63,11 @@ def test_in_perf_run(device, ctrl):
 
 def test_in_the_bring_up(embedded):
     ctrl = embedded.probe(size="1M")
-    ctrl.ssd.controller.never_ready = True
+    fault = ctrl.ssd.faults.never_ready()
     interrupt_after(0.1)
     with pytest.raises(KeyboardInterrupt):
         ctrl.start()
-    ctrl.ssd.controller.never_ready = False
+    fault.remove()
     ctrl.start()
     ctrl.namespaces[1].flush()
 

@@ -32,7 +32,7 @@ def gone(pid):
 
 def test_never_ready(embedded):
     ctrl = embedded.probe()
-    ctrl.ssd.controller.never_ready = True
+    fault = ctrl.ssd.faults.never_ready()
     ctrl.disable()
     ctrl.create_admin_queue()
     begin = time.monotonic()
@@ -43,7 +43,7 @@ def test_never_ready(embedded):
     registers = error.value.registers
     assert registers["CC"].EN == 1 and registers["CSTS"].RDY == 0 and registers["CAP"] == ctrl.cap
     assert isinstance(error.value, TimeoutError)
-    ctrl.ssd.controller.never_ready = False
+    fault.remove()
     ctrl.start()                                 # waits for CAP.TO once more, resets, and comes up
     ctrl.namespaces[1].flush()
 
@@ -129,6 +129,8 @@ def test_a_queue_that_is_not_served_times_out(embedded):
 
 class AllOnes:
     """What is left in a slot after the device was pulled out."""
+
+    gone = None
 
     def read_register(self, offset, width):
         return (1 << 8 * width) - 1
@@ -263,8 +265,8 @@ def test_a_forged_completion_in_perf(device, ctrl, cid):
     perf = Perf(ctrl, workload="read", io_size=512, depth=8, count=1)
     create = ctrl.create_io_queue_pair
 
-    def created(depth, qid=None):
-        pair = create(depth, qid)
+    def created(depth, qid=None, vector=None):
+        pair = create(depth, qid, vector)
         forge(pair, 1, cid, 1)
         return pair
 
