@@ -13,7 +13,7 @@ _LAZY = {
     "cmd": ("nvlab.spec.commands", "cmd"), "Command": ("nvlab.spec.commands", "Command"),
     "Completion": ("nvlab.spec.commands", "Completion"), "Controller": ("nvlab.host.controller", "Controller"),
     "Perf": ("nvlab.host.perf", "Perf"), "errors": ("nvlab.spec.errors", None), "spec": ("nvlab.spec", None),
-    "Trace": ("nvlab.trace", "Trace"), "trace": ("nvlab.trace", None),
+    "Trace": ("nvlab.trace", "Trace"), "watch": ("nvlab.trace.watch", "watch"), "trace": ("nvlab.trace", None),
     "lab": ("nvlab.lab", None), "debug": ("nvlab.trace.debug", "Debugger"),
     **{name: ("nvlab.spec.errors", name) for name in (
         "Error", "UsageError", "DeviceNotFound", "QueueBusy", "RegisterError", "ControllerError", "ControllerTimeout",
@@ -32,10 +32,18 @@ def probe(address="embedded", timeout=10.0):
     from nvlab.host.controller import Controller
     function = pci.open(address)
     try:
-        return Controller(function, timeout)
+        ctrl = Controller(function, timeout)
     except BaseException:
         function.close()
         raise
+    ctrl.explain = _why
+    return ctrl
+
+
+def _why(ctrl):
+    """What ctrl.why() asks: the host doesn't know the checker, which knows both ends."""
+    from nvlab.trace.why import why
+    return why(ctrl)
 
 
 def attach(address="embedded", timeout=10.0):

@@ -59,6 +59,8 @@ class Controller(AdminMixin, RecoveryMixin):
     events so far. A context manager.
     """
 
+    explain = None                               # a function of the controller, put in by whoever knows both ends
+
     def __init__(self, function, timeout=10.0):
         if not isinstance(timeout, (int, float)) or not 0 < timeout <= LONGEST:
             raise UsageError(f"timeout={timeout!r}: how many seconds a command may take, more than 0, at most {LONGEST}")
@@ -143,10 +145,11 @@ class Controller(AdminMixin, RecoveryMixin):
             step.run()
         return self
 
-    def create_admin_queue(self, depth=ADMIN_DEPTH, vector=None):
+    def create_admin_queue(self, depth=ADMIN_DEPTH, vector=None, again=None):
         """Make the admin rings and write AQA, ASQ and ACQ; the controller must be disabled. Returns the QueuePair.
 
         `vector` 0 lets waits sleep until its interrupt comes; the admin queue has no other (base 2.0c 3.1.3.9).
+        `again` is an admin QueuePair that goes on in the memory that it has, as reset() does it; it has a depth and vector.
         """
         self.function.mark("create admin queue")
         if not 2 <= depth <= 4096:
@@ -155,13 +158,7 @@ class Controller(AdminMixin, RecoveryMixin):
             raise UsageError(f"admin queue with interrupt vector {vector}: it has vector 0, or None to be polled")
         if self.cc.EN:
             raise UsageError("create_admin_queue: CC.EN is 1, and AQA, ASQ and ACQ may only change while it is 0; disable() first")
-        sq = SubmissionQueue(0, depth, self.bar, self.dma, self.regs.dstrd)
-        cq = CompletionQueue(0, depth, self.bar, self.dma, self.regs.dstrd, self.function.pump)
-        cq.take_interrupt(self.function, vector)
-        return self._name_admin_queue(QueuePair(sq, cq, self))
-
-    def _name_admin_queue(self, pair):
-        """Tell a disabled controller where the admin rings lie."""
+        pair = again or self._admin_rings(depth, vector)
         sq, cq = pair.sq, pair.cq
         self.regs.write(AQA, AQA.encode(ASQS=sq.depth - 1, ACQS=cq.depth - 1))
         self.regs.write(ASQ, sq.iova)
@@ -170,6 +167,12 @@ class Controller(AdminMixin, RecoveryMixin):
         note_queue(Kind.QUEUE_NEW, cq, True)
         note_queue(Kind.QUEUE_NEW, sq, False, 0)
         return pair
+
+    def _admin_rings(self, depth, vector):
+        """New rings for the admin queue, of which the controller doesn't know yet."""
+        cq = CompletionQueue(0, depth, self.bar, self.dma, self.regs.dstrd, self.function.pump)
+        cq.take_interrupt(self.function, vector)
+        return QueuePair(SubmissionQueue(0, depth, self.bar, self.dma, self.regs.dstrd), cq, self)
 
     def enable(self):
         """Set CC.EN with 64-byte SQEs and 16-byte CQEs and wait for CSTS.RDY = 1. Returns CSTS."""
@@ -292,6 +295,15 @@ class Controller(AdminMixin, RecoveryMixin):
         self.close()
 
     # -- for people
+
+    def why(self):
+        """In a sentence what is wrong, or why nothing moves; then evidence, rule and remedy. Returns a nvlab.trace.why.Why.
+
+        nvlab.watch(ctrl) before a driver runs lets it know more. Raises UsageError for a Controller that nvlab didn't make.
+        """
+        if self.explain is None:
+            raise UsageError("why(): this Controller was made by hand; open it with nvlab.probe(), or call nvlab.trace.why.why(ctrl)")
+        return self.explain(self)
 
     def table(self):
         """What this controller is, as a render.Table."""
