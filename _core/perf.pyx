@@ -208,6 +208,9 @@ cdef class PerfLoop:
             live = 0
             if self.ssd is not None and self.ssd.d.inline_mode:
                 ssd_try_poll(&self.ssd.d, IO_CQ_BATCH)
+                if self.ssd.d.attention:        # faults are armed, say: Python executes the commands
+                    with gil:
+                        self.ssd.serve_in_python()
             for i in range(self.queue_count):
                 if self.queues[i].outstanding:
                     n += self.round(&self.queues[i], &now, running)

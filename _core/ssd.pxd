@@ -109,5 +109,7 @@ cdef class DataPath:
     cdef uint32_t idle_seen[129][2]
     cdef readonly Lane lane            # where the drive's events are recorded
     cdef uint64_t told                 # failures that Python has taken
+    cdef public object service         # called without arguments when a loop finds that Python is wanted; raises nothing
     cdef object __weakref__
     cdef int known(self, int qid, uint32_t size=*) except -1
+    cdef void serve_in_python(self) noexcept

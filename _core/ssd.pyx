@@ -91,6 +91,11 @@ cdef class DataPath:
         finally:
             nv_unlock(&self.d.lock)
 
+    cdef void serve_in_python(self) noexcept:
+        """What a loop in the core does when it finds that Python is wanted (`attention`)."""
+        if self.service is not None:
+            self.service()
+
     # -- configuration
     def configure(self, bint enabled, uint32_t page, uint64_t max_transfer):
         """Start or stop fetching, with memory pages of `page` bytes and at most `max_transfer` bytes a command."""

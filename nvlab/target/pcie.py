@@ -59,6 +59,7 @@ class Ssd:
         self._running = None                     # the command in execution
         self._turn = 0                           # round robin among submission queues
         self._thread, self._mode = None, "manual"
+        self.datapath.service = self._weak_service()
         weakref.finalize(self, self.datapath.stop).atexit = False
         self.mode = mode
 
@@ -81,16 +82,20 @@ class Ssd:
         if mode == "thread":
             self._start_thread()
 
-    def _start_thread(self):
-        """The drive's own thread holds the data path, but not the drive, so that a forgotten drive can be collected."""
-        this, path = weakref.ref(self), self.datapath
+    def _weak_service(self):
+        """service() for loops that hold the data path, but not the drive, so that a forgotten drive can be collected."""
+        this = weakref.ref(self)
 
         def service():
             drive = this()
-            return drive.service() if drive is not None else path.stop() or 0
+            return drive.service() if drive is not None else 0
 
+        return service
+
+    def _start_thread(self):
+        path = self.datapath
         path.restart()
-        self._thread = threading.Thread(target=path.run, args=(service,), name="nvlab-ssd", daemon=True)
+        self._thread = threading.Thread(target=path.run, args=(path.service,), name="nvlab-ssd", daemon=True)
         self._thread.start()
 
     def _stop_thread(self):

@@ -3,6 +3,7 @@ from nvlab._core.trace import KINDS, SIDES, Kind
 from nvlab.spec import registers
 from nvlab.spec.commands import ADMIN, NVM, Command, Completion
 from nvlab.spec.errors import UsageError
+from nvlab.target.fault_kinds import NAMES as FAULTS
 
 GROUPS = {
     "register": (Kind.REG_READ, Kind.REG_WRITE, Kind.REG_SET),
@@ -20,9 +21,6 @@ QUEUED = (Kind.SQ_DOORBELL, Kind.CQ_DOORBELL, Kind.SQE_POST, Kind.SQE_FETCH, Kin
 
 OF_COMMAND = (Kind.SQE_POST, Kind.SQE_FETCH, Kind.DMA, Kind.CQE_POST, Kind.CQE_SEEN, Kind.FAULT)
 """Kinds that belong to one command; a fault only where it names one."""
-
-FAULTS = ()
-"""Names of faults, by the `index` of a FAULT."""
 
 WRONG_PHASE = 1
 """What a FAULT holds in `b` when the completion that follows it bears the wrong Phase Tag."""
