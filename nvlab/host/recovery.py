@@ -125,7 +125,7 @@ class RecoveryMixin:
         else:
             for ring in (self.admin.sq, self.admin.cq):
                 ring.renew()
-            self._name_admin_queue(self.admin)
+            self.create_admin_queue(again=self.admin)
         self.enable()
         self.identify()
         self.configure_async_events()

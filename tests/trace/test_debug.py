@@ -140,7 +140,7 @@ def test_cq1hdbl_on_io(ctrl):
         dbg.break_at("cq1hdbl")
         dbg.break_on("completion", queue=1)
         stop = dbg.run(namespace.write, 0, b"seen")
-        assert stop.event.kind == Kind.CQE_SEEN and functions(dbg)[:2] == ["CompletionRing.pop", "CompletionQueue.take"]
+        assert stop.event.kind == Kind.CQE_SEEN and functions(dbg)[:3] == ["CompletionRing.pop", "CompletionQueue.deliver", "CompletionQueue.take"]
         lines_are_true(dbg.bt())
         stop = dbg.cont()
         assert stop.decoded == "CQ1HDBL <- 1: Write cid=0: Successful Completion"
