@@ -155,7 +155,8 @@ class Perf:
     randrw, `seconds` and/or `count` (I/Os a worker) to end by itself, `warmup` seconds not counted, `qpairs` queue pairs a
     worker, `cores` CPU numbers (one worker each; None: one worker, wherever it runs), `nsids` namespaces (None: all),
     `verify` writes a pattern over the region first and checks each read, `seed` makes runs repeatable, `region` limits the
-    bytes used, `interrupts` lets a worker sleep until its queue pairs' vector tells of completions, in place of polling. start(), snapshot(), stop(), wait(), result(); or run() for all of it. Raises UsageError.
+    bytes used, `interrupts` lets a worker sleep until its queue pairs' vector tells of completions, in place of polling. start(),
+    snapshot(), stop(), wait(), result(); or run() for all of it. Raises UsageError.
     """
 
     def __init__(self, controller, *, io_size=4096, depth=128, workload="read", mix=50, seconds=None, count=None, warmup=0.0,
