@@ -17,6 +17,16 @@ def text(*names: str) -> str:
     return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in names)
 
 
+def script(*names: str) -> str:
+    """A widget's module: what all views share, then the named files."""
+    return text("view.js", *names)
+
+
+def style(*names: str) -> str:
+    """A widget's style sheet: what all views share, then the named files."""
+    return text("view.css", *names)
+
+
 class Library(ipywidgets.Widget):
     """A gzipped text that widgets of this session refer to, so that it crosses the wire once."""
 

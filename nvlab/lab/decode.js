@@ -1,29 +1,5 @@
 // Entries decoded in the browser, from the field tables of the standard that the kernel sent once.
 
-const nvlText = async (bytes) => {
-  const view = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const stream = new Blob([view]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Response(stream).text();
-};
-
-const nvlLibrary = async (model, trait) => {
-  const ref = model.get(trait);
-  return typeof ref === "string" ? model.widget_manager.get_model(ref.slice("IPY_MODEL_".length)) : ref;
-};
-
-// The tables of this session, parsed once for all widgets of a page.
-const nvlTables = async (model) => {
-  const lib = await nvlLibrary(model, "_tables");
-  globalThis.__nvlab_tables ??= {};
-  const key = lib.get("version") + "/" + lib.get("gz").byteLength;
-  return (globalThis.__nvlab_tables[key] ??= nvlText(lib.get("gz")).then(JSON.parse));
-};
-
-const nvlBytes = (model, trait) => {
-  const v = model.get(trait);
-  return v?.byteLength ? new Uint8Array(v.buffer, v.byteOffset, v.byteLength) : new Uint8Array(0);
-};
-
 // A little-endian field of up to 64 bits at any bit of the entry, as a BigInt.
 const nvlField = (entry, field) => {
   const low = field.byte * 8 + field.bit, bytes = Math.ceil((field.bit + field.width) / 8);

@@ -16,8 +16,6 @@ const NVL_CURVES = [
   ["iops", "throughput"], ["avg", "average"], ["p50", "p50"], ["p99", "p99"],
 ];
 
-const nvlDark = () => document.body.dataset.jpThemeLight === "false" || document.body.classList.contains("vscode-dark");
-
 // 1 234 567 as "1.23 M", and 987.6 as "988".
 const nvlShort = (v) => {
   for (const [n, unit] of [[1e9, " G"], [1e6, " M"], [1e3, " k"]]) if (v >= n) return (v / n).toPrecision(3) + unit;
@@ -34,25 +32,21 @@ const nvlCeil = (v) => {
   return [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].map((m) => m * p).find((m) => m >= v);
 };
 
-class NvlPlot {
-  constructor(model, el) {
-    this.model = model;
-    this.el = nvlMake("div", "nvl-liveplot", el);
-    const top = nvlMake("div", "nvl-plot-top", this.el);
-    this.title = nvlMake("span", "nvl-plot-title", top);
-    this.state = nvlMake("span", "nvl-plot-state", top);
-    this.state.setAttribute("role", "status");
-    const facts = nvlMake("div", "nvl-plot-facts", this.el);
+class NvlPlot extends NvlBase {
+  constructor(model, root) {
+    super(model, root);
+    const top = nvlEl("div", { class: "nvl-plot-top" }, root);
+    this.title = nvlEl("span", { class: "nvl-plot-title" }, top);
+    this.status = nvlEl("span", { class: "nvl-plot-state", role: "status" }, top);
+    const facts = nvlEl("div", { class: "nvl-plot-facts" }, root);
     this.facts = Object.fromEntries(NVL_CURVES.map(([name, label]) => {
-      const fact = nvlMake("span", `nvl-plot-fact nvl-plot-${name}`, facts);
-      fact.dataset.curve = name;
-      fact.innerHTML = '<svg viewBox="0 0 26 8" aria-hidden="true"><path d="M1 4H25"/></svg>';
-      nvlMake("span", "nvl-plot-label", fact).textContent = label;
-      return [name, nvlMake("b", "", fact)];
+      const fact = nvlEl("span", { class: `nvl-plot-fact nvl-plot-${name}`, "data-curve": name }, facts);
+      nvlEl("path", { d: "M1 4H25" }, nvlEl("svg", { viewBox: "0 0 26 8", "aria-hidden": "true" }, fact));
+      nvlEl("span", { class: "nvl-plot-label" }, fact, label);
+      return [name, nvlEl("b", {}, fact)];
     }));
-    this.host = nvlMake("div", "nvl-plot-figure", this.el);
-    this.host.id = "nvl" + Math.random().toString(36).slice(2);
-    this.host.setAttribute("role", "img");
+    this.host = nvlEl("div", { class: "nvl-plot-figure", role: "img", id: "nvl" + this.id }, root);
+    this.start().catch((error) => { this.status.textContent = `The figure can't be drawn: ${error}`; });
   }
 
   async start() {
@@ -71,7 +65,7 @@ class NvlPlot {
   // Colours come from the page, so that the figure suits its theme.
   dress() {
     if (!this.doc) return;
-    const style = getComputedStyle(this.el), css = (n) => style.getPropertyValue(n).trim();
+    const style = getComputedStyle(this.root), css = (n) => style.getPropertyValue(n).trim();
     const fg = css("--nvl-dim"), edge = css("--nvl-soft"), font = style.fontFamily;
     for (const m of this.models) {
       if (m.major_label_text_color !== undefined && m.axis_label !== undefined)
@@ -90,9 +84,11 @@ class NvlPlot {
     }
   }
 
+  close() { this.doc?.clear(); }
+
   draw() {
     const now = this.model.get("_now");
-    this.tell(now);
+    this.report(now);
     const raw = nvlBytes(this.model, "_window"), names = this.model.get("_columns");
     if (!this.doc || !raw.byteLength) return;
     const a = new Float32Array(raw.slice().buffer), n = a.length / names.length;
@@ -101,7 +97,7 @@ class NvlPlot {
     this.readout(last);
     this.scale(data, last);
     this.named("live").data = data;
-    Object.assign(this.el.dataset, { n, seq: this.model.get("_seq"), iops: last.iops, t: last.t });
+    Object.assign(this.root.dataset, { n, seq: this.model.get("_seq"), iops: last.iops, t: last.t });
   }
 
   scale(data, last) {
@@ -139,44 +135,15 @@ class NvlPlot {
     this.host.setAttribute("aria-label", `throughput ${this.facts.iops.textContent}, average latency ${this.facts.avg.textContent}`);
   }
 
-  tell(now) {
+  report(now) {
     this.title.textContent = now.title ?? "";
     const errors = now.errors ? `, ${now.errors} errors` : "";
     const total = now.total !== undefined ? `${now.seconds.toFixed(1)} s, ${nvlShort(now.total)} I/Os${errors}` : "";
-    this.state.textContent = {
+    this.status.textContent = {
       waiting: "waits for perf to start", running: `running: ${total}`, finished: `finished: ${total}`, failed: now.text,
     }[now.state] ?? "";
-    this.el.dataset.state = now.state ?? "";
+    this.root.dataset.state = now.state ?? "";
   }
 }
 
-const nvlMake = (tag, cls, parent) => {
-  const el = document.createElement(tag);
-  if (cls) el.className = cls;
-  parent.append(el);
-  return el;
-};
-
-export default {
-  async render({ model, el }) {
-    const plot = new NvlPlot(model, el), id = Math.random().toString(36).slice(2);
-    let queued = false;
-    const draw = () => { queued = false; plot.draw(); };
-    const soon = () => { if (!queued) { queued = true; requestAnimationFrame(draw); } };
-    const here = () => model.send({ do: "here", view: id });
-    model.on("change:_seq", soon);
-    const beat = setInterval(here, 10000);
-    const theme = new MutationObserver(() => plot.dress());
-    theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name", "class"] });
-    here();
-    draw();
-    plot.start().catch((error) => { plot.state.textContent = `The figure can't be drawn: ${error}`; });
-    return () => {
-      model.off("change:_seq", soon);
-      clearInterval(beat);
-      theme.disconnect();
-      model.send({ do: "gone", view: id });
-      plot.doc?.clear();
-    };
-  },
-};
+export default nvlRender(NvlPlot, "nvl-liveplot");

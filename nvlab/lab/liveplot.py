@@ -1,25 +1,21 @@
 """LivePlot: throughput and latency over time, drawn while perf runs and other cells do too."""
 
-import functools
 import json
-import threading
 import time
 
-import anywidget
 import ipywidgets
 import numpy as np
 import traitlets
 
 from nvlab.lab import assets, static
-from nvlab.lab.publish import Publisher
+from nvlab.lab.view import View
 
 COLUMNS = ("t", "iops", "mibps", "avg", "p50", "p99")
 WINDOW = 600             # points kept: a minute at ten a second
-VIEW_SILENT_S = 60
 SPARKS = "▁▂▃▄▅▆▇█"
 
 
-class LivePlot(anywidget.AnyWidget):
+class LivePlot(View):
     """IOPS, MiB/s and latency of a `Perf` against time, `rate` points a second (at most 20), the last minute of it.
 
     Each point is the mean over the time since the point before. Everything is pushed from a thread of its own and
@@ -27,44 +23,37 @@ class LivePlot(anywidget.AnyWidget):
     is not stopped by it.
     """
 
-    _esm = assets.text("decode.js", "liveplot.js")
-    _css = assets.text("liveplot.css")
+    _esm = assets.script("liveplot.js")
+    _css = assets.style("liveplot.css")
     _lib = traitlets.Instance(ipywidgets.Widget).tag(sync=True, **ipywidgets.widget_serialization)
     _item = traitlets.Unicode().tag(sync=True)
     _columns = traitlets.List(list(COLUMNS)).tag(sync=True)
     _window = traitlets.Bytes().tag(sync=True)
     _now = traitlets.Dict().tag(sync=True)
-    _seq = traitlets.Int(0).tag(sync=True)
+
+    TABLES = False
 
     def __init__(self, perf, rate=10, title=None, **kwargs):
         self._perf, self._title, self._rate = perf, title or describe(perf), max(0.2, min(20.0, float(rate)))
-        self._lock, self._before, self._ran = threading.RLock(), None, False
-        self._views = {"start": time.monotonic()}      # perf may start a little later
+        self._before, self._ran = None, False
         self._points = np.empty((0, len(COLUMNS)), np.float32)
         super().__init__(_lib=assets.bokeh_library(), _item=_figure_json(), **kwargs)
-        self._publisher = Publisher("nvlab-liveplot", self.refresh, lambda: 1 / self._rate, self._goes_on)
-        self.on_msg(self._on_message)
-        self.refresh()
+        self._views["start"] = time.monotonic()        # until a page says what it sees; perf may start a little later
         self._publisher.start()
 
-    def refresh(self):
-        """Take one point now and send the window. Called `rate` times a second by itself while perf runs."""
-        with self._lock:
-            running = bool(self._perf.running)
-            if not (running or self._ran):
-                if self._before is None:
-                    self._tell({"state": "waiting", "title": self._title})
-                return                                 # a run that is over stays as it is
-            try:
-                self._take(self._perf.snapshot(), last=not running)
-            except Exception as error:                 # a device that vanished under perf: say so where it is seen
-                self._tell({"state": "failed", "title": self._title, "text": f"{type(error).__name__}: {error}"})
-                self._ran = False
-                return
-            seen = self._before
-            self._tell({"state": "running" if running else "finished", "title": self._title, "total": seen.ios,
-                        "seconds": seen.seconds, "errors": seen.errors}, self._points.T.tobytes())
-            self._ran = running
+    def look(self):
+        """One point now, while perf runs; a run that is over stays as it is."""
+        running = bool(self._perf.running)
+        if not (running or self._ran):
+            return {} if self._before else {"_now": {"state": "waiting", "title": self._title}}
+        try:
+            self._take(self._perf.snapshot(), last=not running)
+        except Exception as error:                     # a device that vanished under perf: say so where it is seen
+            self._ran = False
+            return {"_now": {"state": "failed", "title": self._title, "text": f"{type(error).__name__}: {error}"}}
+        seen, self._ran = self._before, running
+        return {"_now": {"state": "running" if running else "finished", "title": self._title, "total": seen.ios,
+                         "seconds": seen.seconds, "errors": seen.errors}, "_window": self._points.T.tobytes()}
 
     def _take(self, snap, last=False):
         before = self._before
@@ -80,29 +69,24 @@ class LivePlot(anywidget.AnyWidget):
         self._points = np.vstack([self._points[1 - WINDOW:], np.array([*begun, (snap.seconds, *point)], np.float32)])
         self._before = snap
 
-    def _tell(self, now, window=None):
-        if now == self._now and window is None:
-            return
-        with self.hold_sync():
-            self._now = now
-            if window is not None:
-                self._window = window
-            self._seq += 1
+    def period(self):
+        return 1 / self._rate
 
-    def _goes_on(self):
-        late = time.monotonic() - VIEW_SILENT_S
-        return self._ran or self._perf.running or any(seen > late for seen in list(self._views.values()))
+    def watched(self):
+        """Whether a page shows the plot; as long as none ever did, whether perf runs."""
+        alone = "start" in self._views
+        return super().watched() or (alone and (self._ran or self._perf.running))
 
-    def _on_message(self, _widget, content, _buffers):
-        if content.get("do") == "here":
-            self._views[content.get("view")] = time.monotonic()
-            self._publisher.start()
-        elif content.get("do") == "gone":
-            self._views.pop(content.get("view"), None)
+    def _on_message(self, widget, content, buffers):
+        if content.get("do") in ("here", "gone"):
+            self._views.pop("start", None)             # from now on the page says whether anybody looks
+        super()._on_message(widget, content, buffers)
 
     # Where there is no page
 
-    def __repr__(self):
+    def text(self):
+        if not self._publisher.alive:
+            self.refresh()                             # nobody looked, and so nothing was taken
         with self._lock:
             points, now = self._points, self._before
         if not len(points):
@@ -114,21 +98,12 @@ class LivePlot(anywidget.AnyWidget):
                 lines.append(f"  {spark(values)}  {values[-1]:>14,.{0 if name == 'iops' else 1}f} {unit}")
         return "\n".join(lines)
 
-    __str__ = __repr__
-
-    def _repr_mimebundle_(self, **kwargs):
+    def picture(self):
         with self._lock:
             points, seconds = self._points, self._before.seconds if self._before else 0.0
         series = [("throughput", "IOPS", points[:, 1].tolist()), ("throughput", "MiB/s", points[:, 2].tolist()),
                   ("latency", "µs", np.nan_to_num(points[:, 3]).tolist())]
-        alive = functools.partial(super()._repr_mimebundle_, **kwargs)
-        return static.bundle(repr(self), static.curve_svg(self._title, series, seconds), alive)
-
-    def close(self):
-        """Stop following perf and close the widget's channel."""
-        if getattr(self, "_publisher", None) is not None:
-            self._publisher.stop()
-        super().close()
+        return static.curve_svg(self._title, series, seconds)
 
 
 def describe(perf) -> str:

@@ -1,6 +1,5 @@
 // A small ring, drawn as a ring: slot 0 at the top, clockwise. The host's indices stand outside, the drive's inside.
 
-const NVL_SVG = "http://www.w3.org/2000/svg";
 const NVL_BADGE = { head: "H", tail: "T", rung: "D" };
 
 // Marks as paths around (0, 0), so that no font decides what they look like.
@@ -12,18 +11,6 @@ const NVL_MARK = {
   polled: "M-4.2 -3L4.2 -3L0 4.2Z",
   done: "M-4 .2L-1.2 3L4 -3",
 };
-
-const nvlEl = (tag, attrs = {}, parent = null, text = null) => {
-  const svg = ["svg", "g", "path", "text", "circle", "rect", "title", "line"].includes(tag);
-  const el = svg ? document.createElementNS(NVL_SVG, tag) : document.createElement(tag);
-  for (const [k, v] of Object.entries(attrs)) el.setAttribute(k, v);
-  if (text !== null) el.textContent = text;
-  parent?.append(el);
-  return el;
-};
-
-const nvlSet = (el, name, value) => { if (el.getAttribute(name) !== String(value)) el.setAttribute(name, value); };
-const nvlSay = (el, text) => { if (el.textContent !== String(text)) el.textContent = text; };
 
 // Every index that a side keeps of a ring, as [side, name, slot].
 const nvlPointers = (q, kind) => {

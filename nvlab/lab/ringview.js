@@ -127,37 +127,16 @@ class NvlDetail {
   }
 }
 
-class NvlView {
-  constructor(model, el) {
-    this.model = model;
-    this.id = Math.random().toString(36).slice(2);
-    const root = nvlEl("div", { class: "nvl-ringview" }, el), top = nvlEl("div", { class: "nvl-top" }, root);
-    this.title = nvlEl("span", { class: "nvl-title" }, top);
-    this.mode = nvlEl("span", { class: "nvl-mode" }, top);
+class NvlView extends NvlBase {
+  constructor(model, root) {
+    super(model, root);
+    this.head();
     this.calm = nvlEl("div", { class: "nvl-busy", role: "status" }, root);
     const main = (this.main = nvlEl("div", { class: "nvl-main" }, root));
     this.queues = { SQ: new NvlQueue(main, "SQ", this), CQ: new NvlQueue(main, "CQ", this) };
     this.detail = new NvlDetail(main);
-    const bar = nvlEl("div", { class: "nvl-bar", role: "toolbar", "aria-label": "what a person may do" }, root);
-    this.buttons = NVL_BUTTONS.map(([act, label, why]) => {
-      const button = nvlEl("button", { type: "button", class: "nvl-button", "data-do": act }, bar, label);
-      button.addEventListener("click", () => model.send({ do: act, view: this.id }));
-      return { act, button, label, why };
-    });
-    this.notice = nvlEl("div", { class: "nvl-notice", role: "status", "aria-live": "polite" }, bar);
-    this.legend = nvlEl("div", { class: "nvl-legend", "aria-hidden": "true" }, root);
-    for (const life of ["posted", "rung", "fetched", "polled", "done", "free"]) {
-      const item = nvlEl("span", { class: "nvl-key-item" }, this.legend);
-      const svg = nvlEl("svg", { viewBox: "-8 -8 16 16", class: "nvl-swatch", "data-life": life }, item);
-      nvlEl("rect", { class: "nvl-seg", x: -7, y: -7, width: 14, height: 14, rx: 3 }, svg);
-      nvlEl("path", { class: "nvl-mark", d: NVL_MARK[life] }, svg);
-      nvlEl("span", {}, item, life);
-    }
-    for (const [side, words] of [["host", "H head, T tail, D doorbell: the host's"], ["drive", "h, t: the drive's"]]) {
-      const item = nvlEl("span", { class: "nvl-key-item" }, this.legend);
-      nvlEl("i", { class: `nvl-chip nvl-chip-${side}` }, item);
-      nvlEl("span", {}, item, words);
-    }
+    this.buttons = this.bar("what a person may do", NVL_BUTTONS.map(([act, label]) => [act, label]));
+    nvlLegend(root);
   }
 
   pick(kind, slot) {
@@ -166,18 +145,18 @@ class NvlView {
   }
 
   draw() {
-    const s = this.model.get("_state"), life = nvlBytes(this.model, "_life");
+    const s = this.state, life = nvlBytes(this.model, "_life");
     const kind = s.qid === 0 ? "Admin queue pair" : "I/O queue pair";
     nvlSay(this.title, `${kind} ${s.qid}`);
-    nvlSay(this.mode, [s.title, s.mode && `drive in ${s.mode} mode`].filter(Boolean).join(" · "));
+    nvlSay(this.sub, [s.title, s.mode && `drive in ${s.mode} mode`].filter(Boolean).join(" · "));
     const busy = `${s.busy} owns this queue pair just now and moves it at full speed. The rings rest until it gives the pair back.`;
     const retired = "The controller no longer knows this queue pair: it was deleted, or a reset swept it away. This is how it was left.";
     nvlSay(this.calm, s.busy ? busy : s.retired ? retired : "");
-    this.calm.parentElement.classList.toggle("nvl-isbusy", !!(s.busy || s.retired));
-    for (const { act, button, label, why } of this.buttons) {
-      button.style.display = act === "step" && !s.can_step ? "none" : "";
+    this.root.classList.toggle("nvl-isbusy", !!(s.busy || s.retired));
+    for (const [act, label, why] of NVL_BUTTONS) {
+      const button = this.buttons[act], words = s.sq ? why(s) : label;
+      nvlShow(button, act !== "step" || s.can_step);
       button.disabled = !!(s.busy || s.retired);
-      const words = s.sq ? why(s) : label;
       nvlSet(button, "title", words);
       nvlSet(button, "aria-label", `${label}: ${words}`);
     }
@@ -187,41 +166,22 @@ class NvlView {
     this.queues.CQ.update(s.cq, life.subarray(s.sq.depth), nvlBytes(this.model, "_cq"));
     for (const queue of Object.values(this.queues)) if (queue.selected >= 0) this.detail.show(queue, this.tables);
   }
-
-  tell() {
-    const n = this.model.get("_notice");
-    nvlSay(this.notice, n.text ?? "");
-    this.notice.dataset.kind = n.kind ?? "";
-  }
 }
 
-export default {
-  async render({ model, el }) {
-    const view = new NvlView(model, el);
-    let queued = false;
-    const draw = () => { queued = false; view.draw(); el.dataset.seq = model.get("_seq"); };
-    const soon = () => { if (!queued) { queued = true; requestAnimationFrame(draw); } };
-    const tell = () => view.tell();
-    const here = () => model.send({ do: "here", view: view.id });
-    const woken = () => { if (!document.hidden) here(); };
-    model.on("change:_seq", soon);
-    model.on("change:_notice", tell);
-    document.addEventListener("visibilitychange", woken);
-    const beat = setInterval(here, 10000);
-    // Colours on a canvas don't follow the theme by themselves.
-    const theme = new MutationObserver(soon);
-    theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name", "class"] });
-    here();
-    draw();
-    tell();
-    nvlTables(model).then((tables) => { view.tables = tables; soon(); });
-    return () => {
-      model.off("change:_seq", soon);
-      model.off("change:_notice", tell);
-      document.removeEventListener("visibilitychange", woken);
-      clearInterval(beat);
-      theme.disconnect();
-      model.send({ do: "gone", view: view.id });
-    };
-  },
+const nvlLegend = (root) => {
+  const legend = nvlEl("div", { class: "nvl-legend", "aria-hidden": "true" }, root);
+  for (const life of ["posted", "rung", "fetched", "polled", "done", "free"]) {
+    const item = nvlEl("span", { class: "nvl-key-item" }, legend);
+    const svg = nvlEl("svg", { viewBox: "-8 -8 16 16", class: "nvl-swatch", "data-life": life }, item);
+    nvlEl("rect", { class: "nvl-seg", x: -7, y: -7, width: 14, height: 14, rx: 3 }, svg);
+    nvlEl("path", { class: "nvl-mark", d: NVL_MARK[life] }, svg);
+    nvlEl("span", {}, item, life);
+  }
+  for (const [side, words] of [["host", "H head, T tail, D doorbell: the host's"], ["drive", "h, t: the drive's"]]) {
+    const item = nvlEl("span", { class: "nvl-key-item" }, legend);
+    nvlEl("i", { class: `nvl-chip nvl-chip-${side}` }, item);
+    nvlEl("span", {}, item, words);
+  }
 };
+
+export default nvlRender(NvlView, "nvl-ringview");

@@ -1,24 +1,17 @@
 """RingView: both rings of a queue pair, alive in the notebook, with the doorbells to press."""
 
 import contextlib
-import functools
-import threading
-import time
 
-import anywidget
-import ipywidgets
 import traitlets
 
 from nvlab.lab import assets, static
-from nvlab.lab.publish import Publisher
-from nvlab.spec.errors import QueueBusy
+from nvlab.lab.view import View
 from nvlab.tools import draw
 
-VIEW_SILENT_S = 60      # a page that was closed without a word is forgotten after this long
 BYTES_PER_S = 4_000_000  # large rings are sent less often
 
 
-class RingView(anywidget.AnyWidget):
+class RingView(View):
     """The submission and completion queue of one queue pair: slots, head, tail, phase, and what each side believes.
 
     `qp` is a `QueuePair`, `ssd` the embedded drive behind it (`ctrl.ssd`); by default the drive that the queue pair's
@@ -26,50 +19,36 @@ class RingView(anywidget.AnyWidget):
     and only when something changed; `close()` ends that. Works for rings of 2 to 4096 entries.
     """
 
-    _esm = assets.text("decode.js", "ring.js", "grid.js", "ringview.js")
-    _css = assets.text("ringview.css")
-    _tables = traitlets.Instance(ipywidgets.Widget).tag(sync=True, **ipywidgets.widget_serialization)
-    _state = traitlets.Dict().tag(sync=True)
+    _esm = assets.script("decode.js", "ring.js", "grid.js", "ringview.js")
+    _css = assets.style("ringview.css")
     _sq = traitlets.Bytes().tag(sync=True)
     _cq = traitlets.Bytes().tag(sync=True)
     _life = traitlets.Bytes().tag(sync=True)
-    _notice = traitlets.Dict().tag(sync=True)
-    _seq = traitlets.Int(0).tag(sync=True)
 
     def __init__(self, qp, ssd=None, title=None, **kwargs):
         ctrl = getattr(qp, "controller", None)
         self._qp, self._ssd = qp, ssd if ssd is not None else getattr(ctrl, "ssd", None)
         self._title = title or getattr(ctrl, "address", None) or ""
-        self._lock, self._last, self._views, self._count = threading.RLock(), None, {}, 0
-        self._acts = {"ring": self._ring_sq, "step": self._step, "poll": self._poll, "ring_cq": self._ring_cq}
-        super().__init__(_tables=assets.tables_library(), **kwargs)
-        self._publisher = Publisher("nvlab-ringview", self.refresh, self._period, self._watched)
-        self.refresh()
-        self.on_msg(self._on_message)
+        self._last = None
+        super().__init__(**kwargs)
+
+    def actions(self):
+        return {"ring": self._ring_sq, "step": self._step, "poll": self._poll, "ring_cq": self._ring_cq}
 
     # What the page is told
 
-    def refresh(self):
-        """Look at the queue pair now, and tell the page if anything changed. Called 20 times a second by itself."""
-        with self._lock:
-            try:
-                rings = draw.snapshot(self._qp, self._ssd)
-            except Exception as error:                 # a drive that vanished, a queue pair that was deleted
-                self._say("error", f"{type(error).__name__}: {error}")
-                self._ssd = None
-                return
-            state = self._describe(rings)
-            news = {"_state": state} if state != self._state else {}
-            if rings.sq is not None:
-                now = (rings.sq.entries.tobytes(), rings.cq.entries.tobytes(),
-                       rings.sq.life.tobytes() + rings.cq.life.tobytes())
-                news.update((k, v) for k, v in zip(("_sq", "_cq", "_life"), now) if v != getattr(self, k))
-                self._last = rings
-            if news:
-                with self.hold_sync():
-                    for name, value in news.items():
-                        setattr(self, name, value)
-                    self._seq += 1
+    def look(self):
+        try:
+            rings = draw.snapshot(self._qp, self._ssd)
+        except Exception:
+            self._ssd = None                           # a drive that vanished: the host's side remains
+            raise
+        news = {"_state": self._describe(rings)}
+        if rings.sq is not None:
+            self._last = rings
+            news.update(_sq=rings.sq.entries.tobytes(), _cq=rings.cq.entries.tobytes(),
+                        _life=rings.sq.life.tobytes() + rings.cq.life.tobytes())
+        return news
 
     def _describe(self, rings):
         mode = getattr(self._ssd, "mode", None)
@@ -84,43 +63,17 @@ class RingView(anywidget.AnyWidget):
                               "drive": ring.drive, "words": {"host": host, "drive": drive}}
         return state
 
-    def _period(self):
-        return max(0.05, (len(self._sq) + len(self._cq)) / BYTES_PER_S)
-
-    def _watched(self):
-        late = time.monotonic() - VIEW_SILENT_S
-        return any(seen > late for seen in list(self._views.values()))
-
-    def _say(self, kind, text):
-        with self._lock:
-            self._count += 1
-            self._notice = {"kind": kind, "text": text, "n": self._count}
+    def period(self):
+        return max(self.PERIOD, (len(self._sq) + len(self._cq)) / BYTES_PER_S)
 
     # What the page asks for
 
-    def _on_message(self, _widget, content, _buffers):
-        what, view = content.get("do"), content.get("view")
-        if what == "here":
-            self._views[view] = time.monotonic()
-            self._publisher.start()
-        elif what == "gone":
-            self._views.pop(view, None)
-        elif what in self._acts:
-            self.act(what)
-
-    def act(self, what):
+    def act(self, what, content=None):
         """Do what a button does: "ring", "step", "poll" or "ring_cq". Errors are shown in the widget."""
-        try:
-            with getattr(self._qp, "lock", contextlib.nullcontext()):
-                told = self._acts[what]()
-            self._say("info", told)
-        except QueueBusy as error:
-            self._say("busy", str(error))
-        except Exception as error:                     # printed or raised here, nobody would see it
-            self._say("error", f"{type(error).__name__}: {error}")
-        self.refresh()
+        with getattr(self._qp, "lock", contextlib.nullcontext()):
+            super().act(what, content)
 
-    def _ring_sq(self):
+    def _ring_sq(self, _content):
         sq = self._qp.sq
         before = sq.rung or 0
         sq.ring()
@@ -128,7 +81,7 @@ class RingView(anywidget.AnyWidget):
         told = f"{new} new {'entry' if new == 1 else 'entries'}" if new else "nothing new"
         return f"Wrote {sq.tail} to SQ{sq.qid}TDBL: {told} for the drive."
 
-    def _ring_cq(self):
+    def _ring_cq(self, _content):
         cq = self._qp.cq
         before = cq.rung or 0
         cq.ring()
@@ -136,7 +89,7 @@ class RingView(anywidget.AnyWidget):
         given = f"{new} slot{'' if new == 1 else 's'} given back" if new else "nothing new"
         return f"Wrote {cq.head} to CQ{cq.qid}HDBL: {given} to the drive."
 
-    def _step(self):
+    def _step(self, _content):
         if not hasattr(self._ssd, "step"):
             return "This drive moves by itself; only the embedded one can be stepped."
         before = self._ssd.queue_state(self._qp.qid)
@@ -150,7 +103,7 @@ class RingView(anywidget.AnyWidget):
         return (f"The drive moved: its SQ head {before['sq_head']} → {after['sq_head']}, "
                 f"its CQ tail {before['cq_tail']} → {after['cq_tail']}.")
 
-    def _poll(self):
+    def _poll(self, _content):
         cq = self._qp.cq
         slot, phase = cq.head, cq.phase
         completion = cq.poll()
@@ -162,18 +115,8 @@ class RingView(anywidget.AnyWidget):
 
     # Where there is no page
 
-    def __repr__(self):
+    def text(self):
         return draw.ring_text(self._qp, self._ssd)
 
-    __str__ = __repr__
-
-    def _repr_mimebundle_(self, **kwargs):
-        rings = draw.snapshot(self._qp, self._ssd)
-        alive = functools.partial(super()._repr_mimebundle_, **kwargs)
-        return static.bundle(draw.rings_text(rings), static.rings_svg(rings), alive)
-
-    def close(self):
-        """Stop following the queue pair and close the widget's channel."""
-        if getattr(self, "_publisher", None) is not None:
-            self._publisher.stop()
-        super().close()
+    def picture(self):
+        return static.rings_svg(draw.snapshot(self._qp, self._ssd))

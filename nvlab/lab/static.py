@@ -25,11 +25,18 @@ def page_there() -> bool:
     return True
 
 
-def bundle(text, svg, widget):
-    """What a widget shows of itself: (data, metadata). `widget()` is what a page makes alive, left out where there is none."""
+def bundle(text, picture, widget):
+    """What a widget shows of itself: (data, metadata). `picture` is one element of SVG or HTML; `widget()` is what a page
+    makes alive, left out where there is no page."""
     alive = widget() if page_there() else None
     data, metadata = alive if isinstance(alive, tuple) else (alive or {}, {})
-    return {**data, "text/plain": text, "image/svg+xml": svg}, metadata
+    kind = "image/svg+xml" if picture.lstrip().startswith("<svg") else "text/html"
+    return {**data, "text/plain": text, kind: picture}, metadata
+
+
+def text_html(text) -> str:
+    """Text as a still picture in HTML."""
+    return f'<pre style="line-height:1.3">{escape(text)}</pre>'
 
 
 def rings_svg(rings: draw.Rings) -> str:

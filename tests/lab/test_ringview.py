@@ -128,5 +128,5 @@ def test_any_depth(depth):
     pair = FakeQueuePair(depth)
     view = RingView(pair, FakeSsd(pair))
     assert len(view._sq) == 64 * depth and len(view._cq) == 16 * depth and len(view._life) == 2 * depth
-    assert view._period() < 0.2
+    assert view.period() < 0.2
     view.close()
