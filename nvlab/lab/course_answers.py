@@ -1,0 +1,193 @@
+"""Checks of the exercises 07, 09, 10 and 12: errors, batches, interrupts, other drives."""
+import secrets
+import shutil
+
+import nvlab
+from nvlab import Trace
+from nvlab.spec.commands import cmd
+from nvlab.spec.errors import Error, NvmeStatusError
+
+from .course_guard import drive, some_text
+
+__all__ = ["any_drive", "batch", "interrupt_wait", "patience"]
+
+
+# ---------------------------------------------------------------- 07
+
+def _reads(trace):
+    return sum(int(row["opcode"]) == 2 and row["sqid"] != 0 for row in trace.commands)
+
+
+def patience(report, function):
+    """07: try again when that may help, and only then."""
+    lba, text = secrets.randbelow(2000), some_text(12).encode()
+    tries = 3 + secrets.randbelow(3)
+    cases = ((None, False, 0, 1, "a Read that succeeds is sent once", ""),
+             ("Namespace Not Ready", False, tries - 1, tries, "a failure that passes is tried again", "An NvmeStatusError whose completion has DNR = 0 may be tried again."),
+             ("Unrecovered Read Error", True, None, 1, "DNR: given up at once", "error.completion.dnr says: Do Not Retry (base 2.0c 3.3.3.2.1)."),
+             ("Namespace Not Ready", False, None, tries, f"a failure that stays: {tries} tries, no more", "Count, and let the last exception go out."))
+    for what, dnr, count, sent, said, hint in cases:
+        with drive(ready=True) as ctrl:
+            ctrl.namespaces[1].write(lba, text)
+            ctrl.retries = 0
+            if what:
+                ctrl.ssd.faults.status(what, opcode="Read", dnr=dnr, count=count)
+            with Trace(ctrl) as trace:
+                got = report.call(function, ctrl, lba, tries, may_raise=NvmeStatusError)
+            works = what is None or count is not None
+            if works and (isinstance(got, NvmeStatusError) or got is None):
+                report.wrong(f"{said}: no data came back" + (f", but {got}" if got is not None else ""), hint)
+            report.expect(_reads(trace) == sent, said, f"{said}: {_reads(trace)} Reads were sent, {sent} expected", hint)
+            if works:
+                report.expect(bytes(got)[:len(text)] == text, "and brings the block", "the bytes returned are not the block's")
+            else:
+                report.expect(isinstance(got, NvmeStatusError), "and the caller learns why", f"{what} did not reach the caller: it got {got!r}", hint)
+
+
+# ---------------------------------------------------------------- 09
+
+def batch(report, function):
+    """09: many commands, few doorbells."""
+    for depth, count in ((8, 30), (16, 15), (4, 10)):
+        with drive(ready=True, mode="inline") as ctrl:
+            ctrl.namespaces[1].write(0, b"".join(n.to_bytes(4, "little") * 128 for n in range(64)))
+            pair = next(iter(ctrl.io.values()))
+            ctrl.delete_io_queue_pair(pair)
+            pair = ctrl.create_io_queue_pair(depth)
+            buffers = [ctrl.alloc(512) for _ in range(count)]
+            places = [secrets.randbelow(64) for _ in range(count)]
+            commands = [cmd.read(nsid=1, slba=lba, nlb=0, prp1=buffer) for lba, buffer in zip(places, buffers)]
+            with Trace(ctrl) as trace:
+                done = report.call(function, pair, commands)
+            if done is None or not hasattr(done, "__len__"):
+                report.wrong(f"run_batch() should return the list of completions, not {done!r}")
+            _check_batch(report, trace, done, depth, count, all((b.view("<u4") == lba).all() for b, lba in zip(buffers, places)))
+
+
+def _check_batch(report, trace, done, depth, count, data):
+    report.expect(len(done) == count, f"{count} commands through a ring of {depth}: all completed",
+                  f"{count} commands through a ring of {depth}: {len(done)} completions", "A ring holds one entry less than it has slots: sq.space says how many fit.")
+    report.expect(data, "and all data came", "but some of the data didn't come: was a completion taken too early?")
+    rounds = -(-count // (depth - 1))
+    for kind, name in (("sq_doorbell", "SQ tail"), ("cq_doorbell", "CQ head")):
+        writes = len(trace.select(kind=kind))
+        report.expect(0 < writes <= 2 * rounds, f"with {writes} writes of the {name} doorbell",
+                      f"the {name} doorbell was written {writes} times; {2 * rounds} are enough, and {rounds} would do",
+                      "Post as many as fit, then ring once; take all that is there, then ring once.")
+
+
+# ---------------------------------------------------------------- 10
+
+class _Watched:
+    """Something of nvlab's with a few methods replaced."""
+
+    def __init__(self, thing, **instead):
+        self._thing = thing
+        self.__dict__.update(instead)
+
+    def __getattr__(self, name):
+        return getattr(self._thing, name)
+
+
+def _vector_pair(ctrl):
+    pair = ctrl.create_io_queue_pair(8, vector=1)
+    return pair, pair.cq.interrupt
+
+
+def _flushes(pair, count=1):
+    cids = []
+    for _ in range(count):
+        slot = pair.sq.post(cmd.flush(nsid=1))
+        cids.append(int.from_bytes(bytes(pair.sq.entries[slot, 2:4]), "little"))
+    pair.sq.ring()
+    return cids
+
+
+def interrupt_wait(report, function):
+    """10: sleep until there is something, and never past it."""
+    _several_at_once(report, function)
+    _just_after_the_look(report, function)
+    _false_alarm(report, function)
+    with drive(ready=True) as ctrl:
+        pair, interrupt = _vector_pair(ctrl)
+        got = report.call(function, pair.cq, interrupt, 0.2, seconds=3, hint="The third argument is how long to wait at most.")
+        report.expect(got is None, "when nothing comes, None within the time given", f"when nothing came, {got!r} was returned")
+
+
+def _several_at_once(report, function):
+    with drive(ready=True) as ctrl:
+        pair, interrupt = _vector_pair(ctrl)
+        cids = _flushes(pair, 3)
+        for _ in range(5):
+            ctrl.ssd.step()
+        interrupt.collect()                      # one interrupt, say, and it is over
+        got = [report.call(function, pair.cq, interrupt, 0.3, seconds=3) for _ in cids]
+        found = [int(one.cid) for one in got if one is not None]
+        report.expect(found == cids, "three completions behind one interrupt: all found",
+                      f"three completions behind one interrupt: {len(found)} found", "Look into the queue before you sleep: an interrupt may stand for several.")
+
+
+def _just_after_the_look(report, function):
+    with drive(ready=True) as ctrl:
+        pair, interrupt = _vector_pair(ctrl)
+        cids, looks = _flushes(pair), []
+
+        def poll():
+            found = pair.cq.poll()
+            looks.append(found)
+            if found is None:                    # the worst moment: right behind the host's back
+                ctrl.ssd.step(), ctrl.ssd.step()
+            return found
+
+        got = report.call(function, _Watched(pair.cq, poll=poll), interrupt, 1.0, seconds=3)
+        report.expect(got is not None and int(got.cid) == cids[0], "a completion that comes between the look and the sleep is not missed",
+                      "a completion that came between the look and the sleep was missed",
+                      "Don't collect() after the look: what came since would be forgotten. After the wait, look again.")
+        report.expect(len(looks) <= 20, "without polling meanwhile", f"the queue was polled {len(looks)} times", "Sleep with interrupt.wait(seconds).")
+
+
+def _false_alarm(report, function):
+    with drive(ready=True) as ctrl:
+        pair, interrupt = _vector_pair(ctrl)
+        cids, alarms = _flushes(pair), []
+
+        def wait(timeout=None, past=None):
+            alarms.append(timeout)
+            if len(alarms) == 2:
+                ctrl.ssd.step(), ctrl.ssd.step()
+            return True
+
+        got = report.call(function, pair.cq, _Watched(interrupt, wait=wait, sleep=wait), 1.0, seconds=3)
+        report.expect(got is not None and int(got.cid) == cids[0], "an interrupt without news: it goes on waiting",
+                      "an interrupt that brought nothing new ended the wait", "A vector may be shared, or late. Look, and sleep again.")
+
+
+# ---------------------------------------------------------------- 12
+
+_DRIVES = (("embedded:size=64M,mode=inline", "the drive that it was written for", ""),
+           ("embedded:size=2M,mode=inline", "a smaller drive", "How many blocks are there? The namespace knows."),
+           ("embedded:size=2M,mode=inline,block=4096", "a drive with blocks of 4096 bytes", "The namespace knows its block_size."),
+           ("embedded:size=2M,mode=inline,mqes=16", "a drive whose queues have at most 16 entries", "CAP.MQES says how long a queue may be, and it is zero-based."),
+           ("embedded:size=2M,mode=inline,dstrd=3", "a drive with its doorbells 32 bytes apart", "Let sq.ring() find the doorbell, or calculate with CAP.DSTRD."),
+           ("embedded:size=2M,mode=inline", "a drive whose queue pair 1 is taken", "create_io_queue_pair() returns the pair; its qid needn't be 1."),
+           ("qemu:size=2M,block=4096", "QEMU's drive", "ctrl.ssd is None there: the drive moves by itself."))
+
+
+def any_drive(report, function):
+    """12: code that assumes nothing about the drive."""
+    for number, (address, what, hint) in enumerate(_DRIVES):
+        if address.startswith("qemu") and shutil.which("qemu-system-x86_64") is None:
+            report.right("(QEMU is not installed here, so it was not asked)")
+            continue
+        words = f"Hello {some_text(6)}".encode()
+        with nvlab.attach(address, timeout=3.0) as ctrl:
+            if number == 5:
+                ctrl.create_io_queue_pair(8).take("another program")
+            namespace = ctrl.namespaces[1]
+            got = report.call(function, ctrl, words, seconds=4, what=f"{what}: greet()", hint=hint, may_raise=Error)
+            if isinstance(got, Error):
+                report.wrong(f"{what}: {got}", hint)
+            there = bytes(namespace.read(namespace.blocks - 1, 1))
+            report.expect(there.rstrip(b"\0") == words, what, f"{what}: its last block holds {there.rstrip(bytes(1))[:24]!r}, not the words", hint)
+            for pair in ctrl.io.values():
+                pair.release()

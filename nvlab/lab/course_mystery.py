@@ -1,0 +1,63 @@
+"""A program with a secret, for the exercise on the debugger: one of its five chores does what it shouldn't.
+
+Which one is decided anew in each session. Reading this file doesn't tell; a breakpoint does.
+"""
+import secrets
+
+__all__ = ["culprit", "housekeeping"]
+
+BLOCKS = 8
+"""Each chore keeps its notes in blocks of its own, from this one on."""
+
+
+def _store(ctrl, lba, text):
+    """Write a line of notes to a block."""
+    ctrl.namespaces[1].write(lba, text.encode())
+
+
+def rotate_logs(ctrl, place):
+    """Begin a new log."""
+    _store(ctrl, place, "log: empty")
+
+
+def save_statistics(ctrl, place):
+    """Count blocks."""
+    _store(ctrl, place, f"statistics: {ctrl.namespaces[1].blocks} blocks")
+
+
+def update_clock(ctrl, place):
+    """Note the time."""
+    _store(ctrl, place, "clock: about noon")
+
+
+def check_licence(ctrl, place):
+    """Note that all is well."""
+    _store(ctrl, place, "licence: BSD-3-Clause")
+
+
+def warm_cache(ctrl, place):
+    """Read a little, and note it."""
+    ctrl.namespaces[1].read(place, 1)
+    _store(ctrl, place, "cache: warm")
+
+
+_CHORES = (rotate_logs, save_statistics, update_clock, check_licence, warm_cache)
+_guilty = secrets.choice(_CHORES)
+
+
+def housekeeping(ctrl):
+    """Do all chores, in an order that nobody knows. Each should keep to blocks 8 and up."""
+    for chore in secrets.SystemRandom().sample(_CHORES, len(_CHORES)):
+        chore(ctrl, 0 if chore is _guilty else BLOCKS + _CHORES.index(chore))
+
+
+def culprit(report, name):
+    """08: who wrote block 0?"""
+    hint = "Break before a Write of LBA 0, run housekeeping in the debugger, and read the back-trace from the inside out."
+    if name is None or name is Ellipsis:
+        report.wrong("nobody is accused yet", hint)
+    name = getattr(name, "__name__", name)
+    names = [chore.__name__ for chore in _CHORES]
+    if name not in names:
+        report.wrong(f"{name!r} is none of the chores", f"They are {', '.join(names)}.")
+    report.expect(name == _guilty.__name__, f"{name} wrote block 0", f"it wasn't {name}", hint)
