@@ -72,6 +72,7 @@ class Watch:
         self.controller, self.function = (Unknown(ctrl), ctrl) if isinstance(ctrl, Function) else (ctrl, ctrl.function)
         self.trace, self._own, self.peeks = None, False, collections.deque(maxlen=PEEKS)
         self.told = {}                           # ("sq" or "cq", qid) -> (iova, size) as the host told a drive that isn't ours
+        self.born = set()                        # those of them that came while we watched: their doorbells began at 0
         self._registers, self._rung = {"AQA": 0, "ASQ": 0, "ACQ": 0}, {}
 
     @property
@@ -132,9 +133,11 @@ class Watch:
                 self._registers[name] = kept | (value >> 8 * at & 0xFFFFFFFF) << 8 * half
         if offset == registers.CC.offset:        # enabled or reset: no queue but the admin queue, if that
             self.told.clear()
+            self.born.clear()
             self._rung.clear()
             if value & 1:
                 self._tell_admin()
+                self.born.update(self.told)
 
     def _tell_admin(self):
         aqa = registers.AQA.decode(self._registers["AQA"])
@@ -191,7 +194,9 @@ class Watch:
         """Note a queue that an admin command creates or deletes."""
         qid, qsize = int.from_bytes(raw[40:42], "little"), int.from_bytes(raw[42:44], "little")
         if raw[0] in (1, 5):                     # Create I/O SQ, Create I/O CQ
-            self.told["sq" if raw[0] == 1 else "cq", qid] = int.from_bytes(raw[24:32], "little"), qsize + 1
+            ring = "sq" if raw[0] == 1 else "cq", qid
+            self.told[ring] = int.from_bytes(raw[24:32], "little"), qsize + 1
+            self.born.add(ring)
         elif raw[0] in (0, 4) and qid:           # Delete I/O SQ, Delete I/O CQ
             self.told.pop(("sq" if raw[0] == 0 else "cq", qid), None)
 

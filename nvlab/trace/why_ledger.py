@@ -214,11 +214,14 @@ class Ledger:
             sq.waiting[slot] = sq.in_slot[slot] = command
             sq.commands.append(command)
             if command.raw is not None and not self.drive:
-                self._check_cid(sq, command, seen, number)
+                self._check_entry(sq, command, seen, number)
         sq.rung, sq.entries, sq.posted = value, sq.entries + count, None if sq.posted is None else max(0, sq.posted - count)
 
-    def _check_cid(self, sq, command, seen, number):
-        """On a drive that nobody can look into: the same cid twice in one doorbell, where both are outstanding for certain."""
+    def _check_entry(self, sq, command, seen, number):
+        """On a drive that nobody can look into: an empty slot, and the same cid twice in one doorbell, both outstanding for certain."""
+        if command.peeked and command.raw == BLANK:
+            self.marks.append(Mark("after-doorbell", number, sq.qid, slot=command.slot, command=command, size=sq.size,
+                                   last=command.slot == sq.size - 1 and sq.size > 2))
         if command.cid in seen and command.raw != BLANK:
             self.marks.append(Mark("cid-reused", number, sq.qid, cid=command.cid, first=seen[command.cid], second=command))
         seen[command.cid] = command

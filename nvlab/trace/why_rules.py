@@ -46,11 +46,11 @@ _TABLE = (
          "tell the drive the address and the size that the driver uses; create the queue anew", drive=True),
     Rule("doorbell-past-end", "Doorbell past the end of its queue", ERROR, _DOORBELLS,
          "let the index wrap, index = (index + 1) % depth; and check that the queue was created with as many entries as the driver uses"),
+    Rule("sq-before-cq", "Submission queue before its completion queue", ERROR, "base 2.0c 5.5 (CQID) and 3.3.1.1",
+         "create the completion queue first and wait for its success, then the submission queue that completes to it"),
     Rule("doorbell-of-no-queue", "Doorbell of a queue that doesn't exist", ERROR, "base 2.0c 5.2, Write to Invalid Doorbell Register",
          "create the queue first (admin: AQA, ASQ, ACQ, then CC.EN; I/O: Create I/O CQ, then SQ) and check its status; "
          "check the doorbell's offset, 1000h + (2 * qid + is_cq) * (4 << CAP.DSTRD)"),
-    Rule("sq-before-cq", "Submission queue before its completion queue", ERROR, "base 2.0c 5.5 (CQID) and 3.3.1.1",
-         "create the completion queue first and wait for its success, then the submission queue that completes to it"),
     Rule("entry-after-doorbell", "Entry written after its doorbell", ERROR, "base 2.0c 3.3.1.1",
          "write all 64 bytes first, then a fence, then the doorbell with the slot after the last entry"),
     Rule("cid-reused", "Command identifier reused while outstanding", ERROR, "base 2.0c 3.3.3.1 (CID)",

@@ -127,8 +127,8 @@ def _queue_size(scene, failure, opcode):
 def _admin_on_io(scene, failure, opcode):
     if failure.sqid == 0 or opcode is None or opcode not in ADMIN:
         return None
-    sure = failure.status is status.INVALID_OPCODE and opcode not in NVM
-    nsid = failure.key[2]
+    nsid, refused = failure.key[2], (status.INVALID_OPCODE, status.INVALID_NAMESPACE_OR_FORMAT)
+    sure = failure.status in refused and opcode not in NVM
     likely = failure.status is status.INVALID_NAMESPACE_OR_FORMAT and opcode in NVM and nsid in NOBODY and opcode != 0
     if not sure and not likely:
         return None

@@ -168,8 +168,8 @@ def _after_doorbell(scene, mark):
     raw = view.entry(mark.slot) if view is not None else None
     if raw is not None:
         evidence.append(("There now", "64 zero bytes" if raw == BLANK else _named(key_of(raw), qid)))
-    if getattr(mark, "last", False) and fetched == (0, 0, 0) and raw == BLANK:
-        return Finding("zero-based-size", f"The drive fetched slot {mark.slot} of SQ {qid}, its last, and it is empty: the drive was told of "
+    if getattr(mark, "last", False) and fetched in (None, (0, 0, 0)) and raw == BLANK:
+        return Finding("zero-based-size", f"The doorbell handed slot {mark.slot} of SQ {qid} over, its last, and it is empty: the drive was told of "
                        f"{mark.size} entries, and the host wraps after {mark.size - 1}; most likely the zero-based size is one too large.",
                        [*evidence, *(_sq_evidence(scene, view) if view is not None else ())])
     empty = raw == BLANK and not (fetched and any(fetched))

@@ -56,6 +56,10 @@ def status(scene):
         unset = [name for name in ("AQA", "ASQ", "ACQ") if not scene.registers[name]]
         todo = f", and {', '.join(unset)} still to be written" if unset else ""
         yield Finding("disabled", f"The controller isn't enabled: CC.EN is 0{todo}.", _shown(scene, "CC", "CSTS", "AQA", "ASQ", "ACQ"))
+    elif scene.ssd is None and list(_unset(scene)):
+        unset = list(_unset(scene))
+        yield Finding("admin-queue-unset", f"CC.EN was set while {' and '.join(unset)} {'were' if len(unset) > 1 else 'was'} 0: the drive "
+                      "takes address 0 for the queue, or one entry for its size.", _shown(scene, "CC", "CSTS", "AQA", "ASQ", "ACQ"))
     elif not csts.RDY:
         seconds = scene.registers["CAP"].TO.seconds
         yield Finding("not-ready", f"The controller is enabled and not ready: CC.EN is 1, CSTS.RDY still 0; CAP.TO allows it {seconds:g} s.",
@@ -93,7 +97,7 @@ def alignment(scene):
     """ASQ or ACQ with low bits: reserved, so that the drive takes the address without them, or refuses it."""
     if scene.gone is not None or not scene.registers or not scene.registers["CC"].EN:
         return
-    written = scene.ledger.at_enable or {}
+    written, page = scene.ledger.at_enable or {}, scene.page
     for name in ("ASQ", "ACQ"):
         value = int(written.get(name, scene.registers[name]))
         if value & 0xFFF:
@@ -101,6 +105,9 @@ def alignment(scene):
             yield Finding("admin-queue-unaligned", f"{name} was written with {value:#x}, which isn't aligned to a page: the "
                           f"drive takes {held:#x}, {value & 0xFFF} bytes before the driver's ring.",
                           [(name, f"{value:#x} written, bits 11:0 are reserved"), *_shown(scene, "CC", "CSTS")])
+        elif value % page:
+            yield Finding("page-size", f"CC.MPS says pages of {page // KIB} KiB, and {name} = {value:#x} is aligned to 4 KiB only.",
+                          _shown(scene, "CC", "CSTS", "ASQ", "ACQ"))
 
 
 def page_size(scene):

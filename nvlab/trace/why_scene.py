@@ -207,16 +207,22 @@ class Scene:
         if entries is None or size < 2:
             return
         tail, phase = posted_up_to(entries) or (None, None)
-        head = book.value if book is not None else ring.rung if ring is not None else None
+        head = self._bell("cq", qid, book, ring)
         self.cqs[qid] = CqView(qid, size, iova, tail, phase, head, ring, entries, inferred=True)
 
     def _infer_sq(self, qid, iova, size, ring):
         entries, book = self._entries(iova, size, 64), self.ledger.sqs.get(qid)
         if entries is None or size < 2:
             return
-        tail = book.value if book is not None else ring.rung if ring is not None else None
+        tail = self._bell("sq", qid, book, ring)
         cqid = ring.pair.cq.qid if ring is not None and ring.pair is not None else 0 if qid == 0 else None
         self.sqs[qid] = SqView(qid, size, iova, cqid, self._told_head(qid, size), tail, ring, entries, inferred=True)
+
+    def _bell(self, kind, qid, book, ring):
+        """What a doorbell was last written with, or None."""
+        if book is not None or ring is not None:
+            return book.value if book is not None else ring.rung
+        return 0 if self.watch is not None and (kind, qid) in self.watch.born else None
 
     def _told_head(self, sqid, size):
         """How far the drive has fetched at least: SQHD of the newest completion of a queue, or 0 without one."""
