@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from nvlab._core.trace import Kind
 from nvlab.host.regs import Registers
 from nvlab.spec import registers
 from nvlab.spec.errors import Error, UsageError
@@ -104,10 +105,10 @@ def held_still(ctrl):
 
 
 def rings_of(ctrl):
-    """({qid: SubmissionQueue}, {qid: CompletionQueue}) of all rings that the host has."""
+    """({qid: SubmissionQueue}, {qid: CompletionQueue}) of all rings that the host has; a reset takes them away for a while."""
     pairs = ([ctrl.admin] if ctrl.admin is not None else []) + list(ctrl.io.values())
-    sqs = {pair.sq.qid: pair.sq for pair in pairs}
-    return sqs, {**{pair.cq.qid: pair.cq for pair in pairs}, **dict(ctrl.io_cqs)}
+    cqs = {**{pair.cq.qid: pair.cq for pair in pairs}, **dict(ctrl.io_cqs)}
+    return tuple({ring.qid: ring for ring in rings if ring.noted != Kind.QUEUE_GONE} for rings in ([p.sq for p in pairs], cqs.values()))
 
 
 def snapshot(ctrl, held=()):
