@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+import nvlab
+from nvlab._core.trace import Kind
 from nvlab.spec import errors, status
 from nvlab.spec.commands import cmd
 
@@ -19,10 +21,9 @@ def flush(pair):
     return pair.submit(cmd.flush(nsid=1))
 
 
-def take(pair, count=1):
-    """Wait until `count` completions were taken."""
-    for _ in range(count):
-        pair.wait_until(lambda: pair.poll(), SOON, "a completion")
+def take(pair):
+    """Take all that was submitted."""
+    pair.wait_until(lambda: not pair.sq.outstanding, SOON, "completions")
 
 
 def test_the_capability(ctrl):
@@ -187,6 +188,26 @@ def test_a_reset_clears_what_is_pending(ctrl):
     assert pair.execute(cmd.flush(nsid=1)).ok and irq.wait(SOON) and irq.count == 1
 
 
+def test_a_reset_keeps_the_vectors(device):
+    ctrl = device.probe(size="1M")
+    ctrl.disable()
+    ctrl.create_admin_queue(vector=0)
+    ctrl.enable()
+    ctrl.identify()
+    ctrl.configure_async_events()
+    ctrl.identify_namespaces()
+    pair = ctrl.create_io_queue_pair(8, vector=2)
+    ctrl.reset()
+    admin, irq = ctrl.function.interrupt(0), ctrl.function.interrupt(2)
+    assert pair.cq.interrupt is irq and ctrl.admin.cq.interrupt is admin
+    before = admin.collect(), irq.collect()
+    flush(pair)
+    assert irq.wait(SOON) and pair.cq.has_new()
+    ctrl.admin.submit(cmd.identify(cns=1, prp1=ctrl.alloc(4096)))
+    assert admin.wait(SOON) and (admin.count, irq.count) > before
+    take(pair)
+
+
 def test_the_admin_queue_has_vector_0(device):
     ctrl = device.probe(size="1M")
     ctrl.disable()
@@ -347,3 +368,40 @@ def test_without_eventfd_a_pipe_does(embedded, monkeypatch):
         ctrl.function.pump(blocking=True)
         pair.poll()
     assert not pair.sq.outstanding and irq.wait(SOON)
+
+
+# -- what is recorded
+
+def test_both_sides_are_recorded(device):
+    ctrl = device.attach(size="1M")
+    pair = ctrl.create_io_queue_pair(8, vector=6)
+    with nvlab.Trace(ctrl) as trace:
+        flush(pair)
+        assert pair.cq.interrupt.wait(SOON)
+        take(pair)
+        pair.cq.interrupt.mask()
+        flush(pair)
+        assert not pair.cq.interrupt.wait(NEVER)
+        pair.cq.interrupt.unmask()
+        assert pair.cq.interrupt.wait(SOON)
+        take(pair)
+    events = [event for event in trace.recording() if event.kind == Kind.INTERRUPT]
+    assert {event.index for event in events} == {6} and "vector 6" in events[0].text
+    assert sum(event.side == "host" for event in events) == 2
+    drive = [(event.qid, event.b) for event in events if event.side == "drive"]
+    assert drive == ([] if device.qemu else [(1, 0), (1, 1), (1, 0)])
+    writes = [event for event in trace.recording() if event.kind == Kind.REG_WRITE]
+    assert len(writes) == 2 and {event.a for event in writes} == {ctrl.function.msix.table_offset + 6 * 16 + 12}
+
+
+def test_perf_records_its_waits(device):
+    ctrl = device.attach(size="1M")
+    device.moves_by_itself(ctrl)
+    with nvlab.Trace(ctrl) as trace:
+        result = nvlab.Perf(ctrl, count=20, depth=1, interrupts=True).run()
+    found = [event for event in trace.recording() if event.kind == Kind.INTERRUPT]
+    assert result.ios == 20 and {event.index for event in found} <= {0, 1}
+    told = [event for event in found if event.side == "drive"]
+    assert all(event.index == 1 for event in found if event.side == "host")
+    assert device.qemu or sum(event.index == 1 and event.b == 0 for event in told) == 20
+    assert all(event.b == 1 for event in told if event.index == 0)           # the admin queue's vector stays masked

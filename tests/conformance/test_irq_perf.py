@@ -3,6 +3,7 @@ import time
 
 import pytest
 
+import nvlab
 from nvlab import Perf
 from nvlab.spec import errors
 
@@ -38,6 +39,14 @@ def test_what_it_took(perf_ctrl):
     assert total["cpu_seconds"] == result.cpu / 1e9 and total["interrupts"] == result.interrupts
     assert total["cpu_us_per_io"] == pytest.approx(result.cpu / 1000 / result.ios) and 0 < total["cpu_percent"] < 200
     assert f"by {result.interrupts} interrupts" in result.cost
+
+
+def test_a_slow_drive_is_slept_for():
+    with nvlab.attach("embedded:mode=thread,size=1M") as ctrl:
+        ctrl.ssd.faults.delay(0.002)
+        polled, slept = (Perf(ctrl, count=100, depth=1, interrupts=on).run() for on in (False, True))
+    assert slept.ios == polled.ios == 100 and slept.interrupts >= 100
+    assert slept.cpu_us_per_io < polled.cpu_us_per_io / 3 and slept.cpu_percent < 30
 
 
 def test_stopped_in_time(perf_ctrl):

@@ -73,6 +73,17 @@ def test_json(nvlab, address):
     assert list(shown["total"]["percentiles_us"]) == [str(cutoff) for cutoff in perf_text.CUTOFFS]
 
 
+def test_interrupts_in_place_of_polling(nvlab, address):
+    words = ("perf", address, "-q", 4, "-t", 0.1)
+    polled, woken = nvlab(*words), nvlab(*words, "-E")
+    assert woken.code == 0 and table_of(woken.out)["Total"][0] > 0
+    found = re.search(r"^Host CPU time: ([\d.]+) s, ([\d.]+)% of a core, ([\d.]+) us an I/O, by (\d+) interrupts$", woken.out, re.M)
+    assert float(found[1]) > 0 and float(found[3]) > 0 and int(found[4]) > 0
+    assert re.search(r"^Host CPU time: [\d.]+ s, [\d.]+% of a core, [\d.]+ us an I/O, by polling$", polled.out, re.M)
+    shown = json.loads(nvlab(*words, "--enable-interrupts", "--json").out)
+    assert shown["settings"]["interrupts"] and shown["total"]["interrupts"] > 0 and shown["total"]["cpu_seconds"] > 0
+
+
 def test_percentiles_and_histogram(nvlab, address):
     plain = nvlab("perf", address, "-t", 0.1, "-q", 2).out
     assert "Summary latency data" not in plain
