@@ -12,6 +12,7 @@ from nvlab.spec.logs import CommandsSupportedLog, ErrorLogEntry, FirmwareLog, Sm
 
 from .pcie import CompletionQueue, QueuePair, SubmissionQueue, note_queue
 from .prp import build_prp
+from .retry import REPEATABLE
 
 ALL_NAMESPACES = 0xFFFFFFFF
 NUMBER_OF_QUEUES = 0x07
@@ -43,19 +44,29 @@ class AdminMixin:
 
         `data` is a buffer from alloc() whose PRPs are put into the command; without it prp1 and prp2 stay as they are.
         """
+        held = self._attach(command, data, held)
+        pair = self.io_queue() if command.admin is False else self.admin_queue()
+        return pair.submit(command, held)
+
+    def _attach(self, command, data, held):
+        """Put the PRPs of `data` into a command. Returns what has to be held until it has completed."""
         if data is not None:
             if not isinstance(data, DmaBuffer) or not data.flags.c_contiguous:
                 raise UsageError("data: a buffer from ctrl.alloc(), whole or a contiguous slice of it")
             prp = build_prp(self.dma, data.iova, data.nbytes, self.page)
             command.prp1, command.prp2, held = prp.prp1, prp.prp2, (*held, data, prp)
-        pair = self.io_queue() if command.admin is False else self.admin_queue()
-        return pair.submit(command, held)
+        return held
 
-    def execute(self, command, data=None, held=(), what="", timeout=None):
-        """Send any command and wait for it. Returns its Completion."""
-        request = self.submit(command, data, held)
-        request.what = what
-        return request.wait(timeout)
+    def execute(self, command, data=None, held=(), what="", timeout=None, retries=None):
+        """Send any command and wait for it. Returns its Completion.
+
+        `timeout` in seconds and `retries` stand for the controller's own where they are given. Only I/O commands that may be
+        executed twice (REPEATABLE) are sent again, when their status says that this may help.
+        """
+        held = self._attach(command, data, held)
+        pair = self.io_queue() if command.admin is False else self.admin_queue()
+        again = retries if command.admin is False and int(command.opc) in REPEATABLE else 0
+        return self.settle(pair.submit(command, held, what), held, timeout, again)
 
     # -- Identify
 
@@ -268,18 +279,3 @@ class AdminMixin:
         """Delete a pair: its submission queue, then its completion queue."""
         self.delete_io_sq(pair.sq.qid)
         self.delete_io_cq(pair.cq.qid)
-
-    # -- events
-
-    def arm_async_events(self):
-        """Keep one Asynchronous Event Request outstanding; what it brings goes to ctrl.events and the on_event callbacks."""
-        self.admin_queue().submit(cmd.async_event_request(), what="Asynchronous Event Request", on_done=self._take_event)
-
-    def _take_event(self, request):
-        if not request.completion.ok or self.closed:
-            return
-        event = int(request.completion.dw0)
-        self.events.append(event)
-        self.arm_async_events()                  # first: a callback may raise
-        for callback in list(self.on_event):
-            callback(event)

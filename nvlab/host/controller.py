@@ -12,10 +12,12 @@ from nvlab.spec.registers import ACQ, AQA, ASQ, CC
 from nvlab.spec.render import Table, counted, mimebundle
 
 from .admin import MOST_QUEUES, AdminMixin
+from .events import EventsMixin
 from .namespace import Namespace, Namespaces
 from .pcie import CompletionQueue, QueuePair, SubmissionQueue, note_queue
 from .recovery import RecoveryMixin
 from .regs import Registers
+from .retry import RetryMixin
 
 ADMIN_DEPTH = 32
 IO_DEPTH = 256
@@ -50,13 +52,13 @@ class Step:
         return f"<step {self.name!r}: {self.doc}>"
 
 
-class Controller(AdminMixin, RecoveryMixin):
+class Controller(AdminMixin, EventsMixin, RecoveryMixin, RetryMixin):
     """An NVMe controller, mapped and not yet touched; `nvlab.probe()` makes one, `nvlab.attach()` also brings it up.
 
     `regs` live registers · `bar` raw access · `dma` its memory · `cap` and `vs` as read at the probe · `admin` the admin
     QueuePair · `io` {qid: QueuePair} · `namespaces` {nsid: Namespace} · `id` IdentifyController · `ssd` the drive's own
-    half, when it is embedded · `timeout` seconds a command may take · `on_timeout` what happens then · `events` asynchronous
-    events so far. A context manager.
+    half, when it is embedded · `timeout` seconds a command may take · `on_timeout` what happens then · `retries` how
+    often an I/O that may succeed is sent again · `events` asynchronous events so far. A context manager.
     """
 
     explain = None                               # a function of the controller, put in by whoever knows both ends
@@ -70,10 +72,10 @@ class Controller(AdminMixin, RecoveryMixin):
         self.regs = Registers(self.bar, function.gone)
         self.cap, self.vs = self.regs.CAP.read(), self.regs.VS.read()
         self.bar.doorbell_stride = 4 << int(self.cap.DSTRD)
-        self.on_event, self.events, self.closed = [], [], False
+        self.closed = False
         self.queues_lock = threading.RLock()     # one thread at a time creates and deletes I/O queues,
         self._changing = None                    # and which that is
-        self._begin_recovery()
+        self._begin_events(), self._begin_recovery(), self._begin_retry()
         self._forget()
         LIVE.add(self)
         atexit.unregister(close_all)             # always the last registered, hence the first to run: before what
@@ -135,6 +137,7 @@ class Controller(AdminMixin, RecoveryMixin):
         yield Step("create admin queue", self.create_admin_queue)
         yield Step("enable", self.enable)
         yield Step("identify controller", self.identify)
+        yield Step("configure host behavior", self.configure_host_behavior)
         yield Step("configure async events", self.configure_async_events)
         yield Step("number of queues", self.set_number_of_queues)
         yield Step("identify namespaces", self.identify_namespaces)

@@ -1,12 +1,13 @@
 """A namespace: blocks to read, write, flush, zero, compare and give back."""
 import collections
+import contextlib
 import struct
 
 import numpy as np
 
 from nvlab._core.memory import DmaBuffer
 from nvlab.spec.commands import cmd
-from nvlab.spec.errors import UsageError
+from nvlab.spec.errors import ControllerError, UsageError
 from nvlab.spec.render import Table, counted, mimebundle
 
 from .prp import build_prp
@@ -32,6 +33,8 @@ class NoSuchNamespace(UsageError, KeyError):
 class Namespace:
     """One namespace of a controller. LBAs and lengths are in blocks; all calls block until the data is there.
 
+    `timeout` (seconds a command may take) and `retries` (how often one that may succeed is sent again) of each call are the
+    controller's, where they are None.
     Every method raises UsageError before anything is sent when the blocks or the buffer can't be right, and
     NvmeStatusError when the controller refuses.
     """
@@ -56,7 +59,7 @@ class Namespace:
 
     # -- data
 
-    def read(self, slba, blocks=1, buffer=None, split=True):
+    def read(self, slba, blocks=1, buffer=None, split=True, timeout=None, retries=None):
         """Read `blocks` blocks from `slba` on. Returns a DmaBuffer of their bytes (`buffer`, when given).
 
         More than the controller moves in one command (MDTS) is split, unless `split` is False: a UsageError then.
@@ -65,44 +68,45 @@ class Namespace:
         if buffer is None:
             buffer = self.controller.alloc(blocks * self.block_size, zero=False)
         self._check_buffer("Read", buffer, blocks)
-        self._transfer(cmd.read, "Read", slba, buffer, split)
+        self._transfer(cmd.read, "Read", slba, buffer, split, timeout, retries)
         return buffer
 
-    def write(self, slba, data, split=True):
+    def write(self, slba, data, split=True, timeout=None, retries=None):
         """Write `data` from `slba` on: a DmaBuffer, or any bytes, which are copied.
 
         The data must be whole blocks; only bytes shorter than one block are filled up with zeroes.
         """
         buffer = self._as_buffer("Write", data)
         self._check_range("Write", slba, buffer.nbytes // self.block_size)
-        self._transfer(cmd.write, "Write", slba, buffer, split)
+        self._transfer(cmd.write, "Write", slba, buffer, split, timeout, retries)
 
-    def compare(self, slba, data, split=True):
+    def compare(self, slba, data, split=True, timeout=None, retries=None):
         """Compare `data` with the blocks from `slba` on. Raises CompareFailure when they differ."""
         buffer = self._as_buffer("Compare", data)
         self._check_range("Compare", slba, buffer.nbytes // self.block_size)
-        self._transfer(cmd.compare, "Compare", slba, buffer, split)
+        self._transfer(cmd.compare, "Compare", slba, buffer, split, timeout, retries)
 
-    def flush(self):
+    def flush(self, timeout=None, retries=None):
         """Make all that was written non-volatile."""
-        self._execute(cmd.flush(nsid=self.nsid), "Flush")
+        self._execute(cmd.flush(nsid=self.nsid), "Flush", timeout=timeout, retries=retries)
 
-    def write_zeroes(self, slba, blocks=1, deallocate=False):
+    def write_zeroes(self, slba, blocks=1, deallocate=False, timeout=None, retries=None):
         """Make `blocks` blocks from `slba` on read as zeroes, without sending any."""
         self._check_range("Write Zeroes", slba, blocks)
         for at in range(slba, slba + blocks, MAX_BLOCKS):
             count = min(MAX_BLOCKS, slba + blocks - at)
-            self._execute(cmd.write_zeroes(nsid=self.nsid, slba=at, nlb=count - 1, deac=int(deallocate)), f"Write Zeroes at LBA {at}")
+            self._execute(cmd.write_zeroes(nsid=self.nsid, slba=at, nlb=count - 1, deac=int(deallocate)), f"Write Zeroes at LBA {at}",
+                          timeout=timeout, retries=retries)
 
-    def verify(self, slba, blocks=1):
+    def verify(self, slba, blocks=1, timeout=None, retries=None):
         """Have the controller check that `blocks` blocks from `slba` on can be read, without sending them."""
         self._check_range("Verify", slba, blocks)
         step = self._blocks_per_command()
         for at in range(slba, slba + blocks, step):
             count = min(step, slba + blocks - at)
-            self._execute(cmd.verify(nsid=self.nsid, slba=at, nlb=count - 1), f"Verify at LBA {at}")
+            self._execute(cmd.verify(nsid=self.nsid, slba=at, nlb=count - 1), f"Verify at LBA {at}", timeout=timeout, retries=retries)
 
-    def dataset_management(self, ranges, deallocate=True, idr=False, idw=False):
+    def dataset_management(self, ranges, deallocate=True, idr=False, idw=False, timeout=None, retries=None):
         """Tell the controller about up to 256 `ranges`, [(slba, blocks)]: deallocate (trim) them, or how they will be used."""
         ranges = list(ranges)
         if not 1 <= len(ranges) <= 256:
@@ -113,7 +117,7 @@ class Namespace:
         buffer = self.controller.alloc(len(raw))
         buffer[:] = np.frombuffer(raw, np.uint8)
         command = cmd.dataset_management(nsid=self.nsid, nr=len(ranges) - 1, ad=int(deallocate), idr=int(idr), idw=int(idw))
-        self._execute(command, "Dataset Management", buffer)
+        self._execute(command, "Dataset Management", buffer, timeout=timeout, retries=retries)
 
     def deallocate(self, slba, blocks=1):
         """Give blocks back (trim). What they read as afterwards, Identify's DLFEAT says."""
@@ -159,30 +163,35 @@ class Namespace:
         limit = self.controller.max_transfer
         return min(MAX_BLOCKS, limit // self.block_size if limit else MAX_BLOCKS)
 
-    def _execute(self, command, what, data=None):
-        return self.controller.execute(command, data, what=f"{what} on namespace {self.nsid}")
+    def _execute(self, command, what, data=None, **how):
+        return self.controller.execute(command, data, what=f"{what} on namespace {self.nsid}", **how)
 
-    def _transfer(self, build, what, slba, buffer, split):
+    def _transfer(self, build, what, slba, buffer, split, timeout, retries):
         """Send the commands that move `buffer`, as many at once as the queue holds, and wait for all of them."""
         pair, step = self.controller.io_queue(), self._blocks_per_command()
         total = buffer.nbytes // self.block_size
         if total > step and not split:
             raise UsageError(f"{what} of {total} blocks: MDTS limits a command to {step} blocks ({step * self.block_size} bytes); "
                              "leave split=True to have it split")
-        waiting = collections.deque()
+        waiting, ctrl = collections.deque(), self.controller
         try:
             for at in range(0, total, step):
                 count = min(step, total - at)
-                prp = build_prp(self.controller.dma, buffer.iova + at * self.block_size, count * self.block_size, self.controller.page)
+                held = buffer, (prp := build_prp(ctrl.dma, buffer.iova + at * self.block_size, count * self.block_size, ctrl.page))
                 command = build(nsid=self.nsid, slba=slba + at, nlb=count - 1, prp1=prp.prp1, prp2=prp.prp2)
-                waiting.append(pair.submit(command, (buffer, prp), f"{what} of {counted(count, 'block')} at LBA {slba + at} on namespace {self.nsid}"))
+                name = f"{what} of {counted(count, 'block')} at LBA {slba + at} on namespace {self.nsid}"
+                waiting.append((pair.submit(command, held, name), held))
                 if len(waiting) >= pair.depth - 1:
-                    waiting.popleft().wait()
+                    ctrl.settle(*waiting.popleft(), timeout, retries)
             while waiting:
-                waiting.popleft().wait()
-        finally:
-            for request in waiting:              # one failed: the others must not use the buffer after we return
-                pair.wait(request)
+                ctrl.settle(*waiting.popleft(), timeout, retries)
+        except ControllerError:                  # they had their time: those that are outstanding keep the buffer alive
+            raise
+        except BaseException:                    # one failed: the others must not use the buffer after we return
+            late = [request for request, _ in waiting]
+            with contextlib.suppress(ControllerError):
+                pair.wait_until(lambda: all(request.done for request in late), timeout or ctrl.timeout, f"the rest of {what}")
+            raise
 
     # -- for people
 

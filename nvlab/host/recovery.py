@@ -128,6 +128,7 @@ class RecoveryMixin:
             self.create_admin_queue(again=self.admin)
         self.enable()
         self.identify()
+        self.configure_host_behavior()
         self.configure_async_events()
         self.set_number_of_queues(self.queues_asked)
         self.identify_namespaces()

@@ -8,8 +8,8 @@ from nvlab.spec.commands import cmd
 from nvlab.spec.errors import ControllerGone, InvalidQueueIdentifier, UsageError
 from nvlab.spec.identify import IdentifyController
 
-STEPS = ["disable", "create admin queue", "enable", "identify controller", "configure async events", "number of queues",
-         "identify namespaces"]
+STEPS = ["disable", "create admin queue", "enable", "identify controller", "configure host behavior", "configure async events",
+         "number of queues", "identify namespaces"]
 
 
 def wait_for(condition, seconds=5.0):
