@@ -12,8 +12,8 @@ from nvlab.spec.errors import Error, UsageError
 SQ, CQ = 0, 1
 HOST_SQ = ("depth", "iova", "cqid", "tail", "head", "rung")
 HOST_CQ = ("depth", "iova", "head", "phase", "rung")
-DRIVE_SQ = ("size", "head", "tail")
-DRIVE_CQ = ("size", "tail", "head", "phase")
+DRIVE_SQ = ("size", "iova", "cqid", "head", "tail")
+DRIVE_CQ = ("size", "iova", "tail", "head", "phase")
 ENTRY = (64, 16)
 """Bytes of an entry: of a submission queue, of a completion queue."""
 
@@ -23,7 +23,8 @@ class Baseline:
     """Rings and registers at the beginning. A value that nobody could tell is None.
 
     `host` and `drive` are {(SQ or CQ, qid): {name: int}}, the two views of each queue; `drive` is None where the drive can't
-    be looked into. `entries` {(SQ or CQ, qid): (depth, 64 or 16) uint8}. `seen` {offset of a dword: value} is what the host
+    be looked into. `entries` {(SQ or CQ, qid): (depth, 64 or 16) uint8} of the host's rings, `memory` the same of those that
+    only the drive knows: their driver is not nvlab's. `seen` {offset of a dword: value} is what the host
     knows of the registers, `held` {offset: value} what the drive holds in them (None where it keeps that to itself).
     `present` names the registers that this controller has.
     """
@@ -31,6 +32,7 @@ class Baseline:
     host: dict = field(default_factory=dict)
     drive: dict | None = field(default_factory=dict)
     entries: dict = field(default_factory=dict)
+    memory: dict = field(default_factory=dict)
     seen: dict = field(default_factory=dict)
     held: dict | None = field(default_factory=dict)
     present: list = field(default_factory=lambda: [name for name, r in registers.ALL.items() if r.offset < 0x38])
@@ -45,16 +47,18 @@ class Baseline:
                 "held": None if self.held is None else [*self.held.items()]}
 
     @classmethod
-    def from_json(cls, plain, entries):
+    def from_json(cls, plain, entries, memory=None):
         """The Baseline of to_json() and its entries. Raises UsageError when they don't fit together."""
         host, drive = _table(plain["host"], HOST_SQ, HOST_CQ), _table(plain["drive"], DRIVE_SQ, DRIVE_CQ)
         if host is None or not all(name in registers.ALL for name in plain["present"]):
             raise UsageError("its baseline names registers that the standard doesn't have")
-        for (ring, qid), array in entries.items():
-            known = host.get((ring, qid))
-            if known is None or array.dtype != np.uint8 or array.shape != (known["depth"], ENTRY[ring]):
-                raise UsageError(f"its entries of {'SC'[ring]}Q {qid} don't fit that queue")
-        return cls(host=host, drive=drive, entries=entries, seen=_numbers(plain["seen"]), held=_numbers(plain["held"]),
+        memory = memory or {}
+        for arrays, table, size in ((entries, host, "depth"), (memory, drive or {}, "size")):
+            for (ring, qid), array in arrays.items():
+                known = table.get((ring, qid))
+                if known is None or array.dtype != np.uint8 or array.shape != (known[size], ENTRY[ring]):
+                    raise UsageError(f"its entries of {'SC'[ring]}Q {qid} don't fit that queue")
+        return cls(host=host, drive=drive, entries=entries, memory=memory, seen=_numbers(plain["seen"]), held=_numbers(plain["held"]),
                    present=list(plain["present"]))
 
 
@@ -64,6 +68,7 @@ def _table(rows, of_sq, of_cq):
     table = {}
     for ring, qid, values in rows:
         names = (of_sq, of_cq)[ring]
+        values = {**dict.fromkeys({"iova", "cqid"} & set(names)), **values}
         if not 0 <= qid <= 0xFFFF or set(values) != set(names) or not all(v is None or isinstance(v, int) for v in values.values()):
             raise UsageError("its baseline of a queue is malformed")
         size = values.get("depth", values.get("size"))
@@ -130,6 +135,7 @@ def snapshot(ctrl, held=()):
         base.present = [r.name for r in ctrl.regs.present() if r.readable]
     if ctrl.ssd is not None:
         _ask_drive(ctrl.ssd, base)
+        _read_memory(ctrl.function.dma, base)
     _ask_host(ctrl, base)
     return base
 
@@ -145,12 +151,23 @@ def _ask_drive(ssd, base):
         state = ssd.queue_state(qid)
         if state is None:
             continue
+        shape = ssd.datapath.shape(qid)
         if state["sq_head"] is not None:
-            size = state.get("sq_size", base.host.get((SQ, qid), {}).get("depth"))
-            base.drive[SQ, qid] = {"size": size, "head": state["sq_head"], "tail": state["sq_tail"]}
+            base.drive[SQ, qid] = {"size": shape["sq_size"], "iova": shape["sq_iova"], "cqid": shape["cqid"],
+                                   "head": state["sq_head"], "tail": state["sq_tail"]}
         if state["cq_tail"] is not None:
-            size = state.get("cq_size", base.host.get((CQ, qid), {}).get("depth"))
-            base.drive[CQ, qid] = {"size": size, "tail": state["cq_tail"], "head": state["cq_head"], "phase": state["phase"]}
+            base.drive[CQ, qid] = {"size": shape["cq_size"], "iova": shape["cq_iova"],
+                                   "tail": state["cq_tail"], "head": state["cq_head"], "phase": state["phase"]}
+
+
+def _read_memory(dma, base):
+    """What lies where the drive was told of a ring that isn't the host's: a driver made it that is not nvlab's."""
+    for (ring, qid), held in base.drive.items():
+        mine = base.host.get((ring, qid))
+        if mine is None or (mine["iova"], mine["depth"]) != (held["iova"], held["size"]):
+            with contextlib.suppress(Error):
+                raw = dma.read(held["iova"], held["size"] * ENTRY[ring])
+                base.memory[ring, qid] = np.frombuffer(raw, np.uint8).reshape(-1, ENTRY[ring])
 
 
 def _ask_host(ctrl, base):

@@ -12,6 +12,7 @@ from .recording import RECORD, Recording
 
 FORMAT, VERSION = "nvlab trace", 1
 _RING = {"sq": SQ, "cq": CQ}
+_MEMORY = "memory-"
 _WRITERS = ("host", "perf", "drive")
 
 
@@ -25,7 +26,9 @@ def save(recording, path):
     core = np.zeros(len(events), EVENT)
     for name in EVENT.names:
         core[name] = events[name]
-    entries = {f"{'sq' if ring == SQ else 'cq'}{qid}": array for (ring, qid), array in recording.baseline.entries.items()}
+    base = recording.baseline
+    entries = {f"{prefix}{'sq' if ring == SQ else 'cq'}{qid}": array for prefix, arrays in (("", base.entries), (_MEMORY, base.memory))
+               for (ring, qid), array in arrays.items()}
     try:
         with open(path, "wb") as file:
             np.savez_compressed(file, about=np.frombuffer(json.dumps(about).encode(), np.uint8), events=core,
@@ -58,13 +61,19 @@ def _decode(arrays):
     for name in EVENT.names:
         events[name] = core[name]
     events["sqe"][core["kind"] == Kind.SQE_POST] = sqes
-    entries = {(_RING[name[:2]], int(name[2:])): arrays[name] for name in arrays.files if name[:2] in _RING and name[2:].isdigit()}
+    entries, memory = _rings(arrays, ""), _rings(arrays, _MEMORY)
     gaps = {name: int(about["gaps"][name]) for name in _WRITERS if name in about["gaps"]}
     if any(not 0 <= gap <= len(events) for gap in gaps.values()):
         raise UsageError("its gaps lie outside of it")
     return Recording(events, address=str(about["address"]), origin=int(about["origin"]), began=int(about["began"]),
-                     dropped=int(about["dropped"]), gaps=gaps, baseline=Baseline.from_json(about["baseline"], entries),
+                     dropped=int(about["dropped"]), gaps=gaps, baseline=Baseline.from_json(about["baseline"], entries, memory),
                      texts=[str(text) for text in about["texts"]], partial=bool(about["partial"]))
+
+
+def _rings(arrays, prefix):
+    """{(SQ or CQ, qid): entries} of the arrays that are called so."""
+    named = ((name, name[len(prefix):]) for name in arrays.files if name.startswith(prefix))
+    return {(_RING[rest[:2]], int(rest[2:])): arrays[name] for name, rest in named if rest[:2] in _RING and rest[2:].isdigit()}
 
 
 def _check_events(core, sqes):

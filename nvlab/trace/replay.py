@@ -40,6 +40,13 @@ class Replay:
             found.add((int(key) & 1, int(key) >> 1))
         return sorted(found, key=lambda key: (key[1], key[0]))
 
+    @cached_property
+    def drive_queues(self):
+        """All (SQ or CQ, qid) that the drive ever has, in order."""
+        made, found = self.positions(Kind.QUEUE_NEW, None, Side.DRIVE), set(self.base.drive or {})
+        found.update((int(b) & 1, int(qid)) for b, qid in zip(self.events["b"][made], self.qids[made]))
+        return sorted(found, key=lambda key: (key[1], key[0]))
+
     def state(self, count):
         """The State after the first `count` events."""
         return State(self, count)
@@ -247,7 +254,47 @@ class Replay:
         """What lies in a doorbell: the last value written since the drive made the queue, which zeroed it."""
         return self.index_of(self.positions(kind, qid), count, born, max(self.drive_gap, self.io_gap(qid)), fresh)
 
+    def drive_ring(self, ring, qid, count):
+        """{"size", "iova", "cqid", "fill"} of a ring as the drive was told of it, or None; `fill` as _filler() gives it."""
+        if not self.has_drive:
+            return None
+        exists, born = self.life(Side.DRIVE, ring, qid, count)
+        if not exists:
+            return None
+        base = (self.base.drive or {}).get((ring, qid), {})
+        if born >= 0:
+            told = {"size": self.value("index", born), "iova": self.value("a", born), "cqid": self.value("b", born) >> 16 & 0xFFFF}
+        else:
+            told = {name: base.get(name) for name in ("size", "iova", "cqid")}
+        mine = (self.host_cq if ring == CQ else self.host_sq)(qid, count)
+        if mine is not None and (mine.depth, mine.iova) == (told["size"], told["iova"]):
+            return {**told, "fill": lambda: mine._slots}
+        return {**told, "fill": lambda: self._fill_of_drive(ring, qid, count, born, told["size"])}
+
     # -- entries
+
+    def _fill_of_drive(self, ring, qid, count, born, size):
+        """(entries, known) of a ring that isn't the host's: what lay there at the beginning, and what the drive has posted since.
+
+        Whoever fills such a submission queue does it unseen: only what was waiting at the beginning, and still is, is certain.
+        """
+        if not size:
+            return None, None
+        start = self.base.memory.get((ring, qid)) if born < 0 and self.drive_gap < 0 else None
+        entries = np.zeros((size, ENTRY[ring]), np.uint8) if start is None else np.array(start)
+        known = np.full(size, start is not None and (ring == CQ or not count))
+        if ring == CQ:
+            posted = self.positions(Kind.CQE_POST, qid)
+            after = max(born, self.drive_gap - 1)
+            posted, slots = self._last_in_slots(posted[np.searchsorted(posted, after + 1):np.searchsorted(posted, count)], size)
+            words = np.stack([self.events["a"][posted], self.events["b"][posted]], axis=1)
+            entries[slots], known[slots] = words.view(np.uint8).reshape(-1, 16), True
+        elif start is not None:
+            held = self.base.drive[SQ, qid]
+            waited = (held["tail"] - held["head"]) % size
+            left = waited - int(np.searchsorted(self.positions(Kind.SQE_FETCH, qid), count))
+            known |= (held["tail"] - 1 - np.arange(size)) % size < left
+        return entries, known
 
     def _filler(self, ring, qid, count, born, gap, depth, iova):
         """A function that gives (entries, known) of a host's ring; called when somebody looks."""

@@ -75,6 +75,26 @@ class CqState(_Ring):
         return f"<{self.name}: {self.depth or '?'} entries, {self._said(('head', 'phase', 'rung'))}; {self._drive_said()}>"
 
 
+class DriveRing(_Ring):
+    """A ring at an instant as the drive was told of it: `depth`, `iova`, `cqid` of a submission queue, and `drive` as in
+    SqState or CqState. `entries` are those of that memory; of a ring that nvlab's host didn't make little of it may be `known`.
+    """
+
+    def __init__(self, name, qid, depth, iova, cqid, drive, fill):
+        super().__init__(qid, depth, iova, drive, fill)
+        self.name, self.cqid = name, cqid
+
+    def entry(self, slot):
+        """The Command or Completion in a slot, or None where that isn't known."""
+        if self.known is None or not self.known[slot]:
+            return None
+        raw = self.entries[slot].tobytes()
+        return Command.decode(raw, admin=self.qid == 0) if len(raw) == 64 else Completion(raw)
+
+    def __repr__(self):
+        return f"<{self.name} as the drive was told: {self.depth or '?'} entries at {self.iova or 0:#x}; {self._drive_said()}>"
+
+
 class PairState:
     """A submission queue and its completion queue at an instant, shaped as a live queue pair is: `sq`, `cq`, `qid`."""
 
@@ -90,7 +110,8 @@ class PairState:
 class State:
     """Rings and registers when the first `count` events of a recording had happened.
 
-    `sqs`, `cqs` {qid: SqState or CqState} of the rings that the host had · `registers` {name: snapshot} as the drive held
+    `sqs`, `cqs` {qid: SqState or CqState} of the rings that the host had · `drive_sqs`, `drive_cqs` {qid: DriveRing} of those
+    that the drive was told of, whoever made them · `registers` {name: snapshot} as the drive held
     them, or where it can't be looked into as the host last saw them · `seen` and `held`: the two views apart · `time` ns ·
     `event` the last one that had happened, or None.
     """
@@ -121,6 +142,21 @@ class State:
     def _rings(self, which, find):
         found = {qid: find(qid, self.count) for ring, qid in self._replay.host_queues if ring == which}
         return {qid: ring for qid, ring in found.items() if ring is not None}
+
+    @cached_property
+    def drive_sqs(self):
+        """{qid: DriveRing}: the submission queues of the drive."""
+        return self._of_drive(0, "SQ", self._replay.drive_sq)
+
+    @cached_property
+    def drive_cqs(self):
+        """{qid: DriveRing}: the completion queues of the drive."""
+        return self._of_drive(1, "CQ", self._replay.drive_cq)
+
+    def _of_drive(self, ring, name, find):
+        told = {qid: self._replay.drive_ring(ring, qid, self.count) for which, qid in self._replay.drive_queues if which == ring}
+        return {qid: DriveRing(f"{name} {qid}", qid, one["size"], one["iova"], one["cqid"], find(qid, self.count), one["fill"])
+                for qid, one in told.items() if one is not None}
 
     @cached_property
     def pairs(self):
@@ -162,6 +198,8 @@ class State:
         for ring in [ring for qid in sorted({*self.sqs, *self.cqs}) for ring in (self.sqs.get(qid), self.cqs.get(qid)) if ring]:
             rows.append((ring.name, ring._said(("tail", "head", "rung") if isinstance(ring, SqState) else ("head", "phase", "rung")),
                          ring._drive_said()))
+        for mine, drives in ((self.sqs, self.drive_sqs), (self.cqs, self.drive_cqs)):
+            rows += [(ring.name, "not nvlab's", ring._drive_said()) for qid, ring in drives.items() if qid not in mine]
         after = f"after {self.event.text}" if self.count else "at the beginning"
         return Table(f"At {self.time / 1000:.3f} us, {after}", ("", "Host", "Drive"), rows, numbers=("Host", "Drive"))
 
