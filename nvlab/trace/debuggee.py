@@ -82,7 +82,7 @@ class Debuggee:
         self._turn = threading.Condition()
         self.stopped, self.done, self.value, self.error, self.ident = None, False, None, None, None
         self.asked = None                        # "step" or "interrupt": stop before the next event
-        self._order, self._bar, self._busy = None, None, False
+        self._order, self._bar, self._busy, self._watched = None, None, False, None
         self._free, self._killed, self._dead = False, False, False
         self._until, self._tracer, self._raised = None, None, None
         pairs = [pair for pair in (ctrl.admin, *ctrl.io.values()) if pair is not None and pair.owner is None] if ctrl else []
@@ -121,9 +121,10 @@ class Debuggee:
             self._hook_on(function.bar)
 
     def _hook_on(self, bar):
-        if bar.lane.hook is not None:
+        watch = bar.lane.hook                    # one who only watches goes on being told
+        if watch is not None and not getattr(watch, "watches", False):
             raise UsageError("another debugger runs code on this controller: let that end first")
-        self._bar, bar.lane.hook = bar, self._hook
+        self._bar, self._watched, bar.lane.hook = bar, watch, self._hook
 
     # -- in the debugged thread
 
@@ -137,32 +138,36 @@ class Debuggee:
         with contextlib.suppress(ValueError):
             pci.WATCHERS.remove(self._watch)
         if self._bar is not None:
-            self._bar.lane.hook = None
+            self._bar.lane.hook = self._watched
         with self._turn:
             self.done = True
             self._turn.notify_all()
 
     def _hook(self, kind, qid, index, a, value):
         """Called by the core before each event of Python's on this controller, in the thread that makes it."""
-        mine = threading.get_ident() == self.ident
-        if self._free and not self._killed or mine and self._busy:
-            return
-        event = self._history.event(kind, qid, index, a, value, self._bar.doorbell_stride)
-        if not mine:
-            if self.stopped is not None and self.ctrl is not None and self._ctrl.closed:
-                self.kill(5)                     # somebody closes the controller: what stands must not be in the way
-            return
-        if self._killed:
-            return self._die(event)
-        self.ctrl                                # found as soon as it is there
-        self._busy = True                        # what a condition looks at is no event of the code's
         try:
-            reason, breakpoint, error = self._why(event)
-        finally:
-            self._busy = False
-        if reason:
-            frames = backtrace(sys._getframe(1), event, Debuggee.main.__code__)
-            self._stand(Stop(reason, event, frames, breakpoint, error=error))
+            mine = threading.get_ident() == self.ident
+            if self._free and not self._killed or mine and self._busy:
+                return
+            event = self._history.event(kind, qid, index, a, value, self._bar.doorbell_stride)
+            if not mine:
+                if self.stopped is not None and self.ctrl is not None and self._ctrl.closed:
+                    self.kill(5)                     # somebody closes the controller: what stands must not be in the way
+                return
+            if self._killed:
+                return self._die(event)
+            self.ctrl                                # found as soon as it is there
+            self._busy = True                        # what a condition looks at is no event of the code's
+            try:
+                reason, breakpoint, error = self._why(event)
+            finally:
+                self._busy = False
+            if reason:
+                frames = backtrace(sys._getframe(1), event, Debuggee.main.__code__)
+                self._stand(Stop(reason, event, frames, breakpoint, error=error))
+        finally:                                 # just before it happens: whoever stood here may have changed the rings
+            if self._watched is not None:
+                self._watched(kind, qid, index, a, value)
 
     def _stand(self, stop):
         """Wait here until somebody says how to go on."""

@@ -117,13 +117,15 @@ class Watch:
 
     def _look(self, kind, qid, index, a, value):
         """Called by the core before each event of Python's."""
-        if kind not in (Kind.SQ_DOORBELL, Kind.CQ_DOORBELL, Kind.REG_WRITE):
+        if kind not in (Kind.SQ_DOORBELL, Kind.CQ_DOORBELL, Kind.REG_WRITE) or not self.on:
             return
         with contextlib.suppress(Exception):     # to watch must never be what breaks a driver
             if kind == Kind.REG_WRITE:
                 self._register(a, index, value)
             else:
                 self._doorbell(kind, qid, index)
+
+    _look.watches = True                         # (a debugger takes the place of such a hook, and goes on calling it)
 
     def _register(self, offset, width, value):
         for at in range(0, width, 4):

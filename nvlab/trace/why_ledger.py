@@ -8,6 +8,7 @@ import itertools
 
 from nvlab._core.trace import Kind, Side
 from nvlab.spec import registers, status
+from nvlab.target.fault_kinds import NAMES
 
 from .baseline import CQ, SQ
 
@@ -79,7 +80,7 @@ class Mark:
 
 class Ledger:
     """The books. `recorded` False: nobody recorded. `sqs`, `cqs` {qid: Sq or Cq} · `marks` what was done wrong · `faults`
-    [(text, number)] · `written` {register: the value that the host wrote} · `at_enable` those of the moment of CC.EN = 1."""
+    [(name, number, qid, its command's key)] · `written` {register: the value that the host wrote} · `at_enable` those of the moment of CC.EN = 1."""
 
     def __init__(self, recording=None, peeks=(), drive=True):
         self.recorded, self.drive = recording is not None, drive
@@ -88,7 +89,7 @@ class Ledger:
         self.events = 0
         if recording is not None:
             self._peeks = collections.deque(peeks)
-            self._origin, self._texts = recording.origin, recording.texts
+            self._origin = recording.origin
             self._begin(recording)
             self._go_through(recording)
 
@@ -304,8 +305,8 @@ class Ledger:
             self.failed.append((number, sq.qid, b >> 32 & 0xFFFF, found, command))
 
     def _fault(self, number, side, qid, index, a, b):
-        if b & 1 == 0 and index < len(self._texts):
-            self.faults.append((self._texts[index], number, a))
+        if b == 0 and index < len(NAMES):        # (b tells of the entry that follows, index its slot)
+            self.faults.append((NAMES[index], number, qid, a))
 
     # -- asked by the rules
 

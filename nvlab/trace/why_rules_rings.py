@@ -283,7 +283,7 @@ def never_rung(scene):
             continue
         if scene.ledger.sqs.get(qid) is not None and scene.ledger.sqs[qid].still is not None and ring is None:
             continue                             # it was rung, and didn't move: that is said elsewhere
-        yield Finding("doorbell-never-rung", f"{said}: the doorbell was never rung for {counted(count, 'entry').replace('entrys', 'entries')}.",
+        yield Finding("doorbell-never-rung", f"{said}: the doorbell was never rung for {'that entry' if count == 1 else f'these {count} entries'}.",
                       _sq_evidence(scene, view), remedy=f"write SQ{qid}TDBL with {(view.tail + count) % view.size}"
                       f"{' (sq.ring())' if ring is not None else ''}")
 

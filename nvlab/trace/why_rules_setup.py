@@ -3,7 +3,7 @@ from nvlab.spec import registers
 from nvlab.spec.render import counted, hexadecimal
 
 from .decode import name_of
-from .why_rules import Finding
+from .why_rules import NOTE, Finding
 
 KIB = 1024
 
@@ -26,20 +26,18 @@ def faults(scene):
     """The drive misbehaved as it was told to."""
     if scene.ssd is None:
         return
-    for text, number, key in scene.ledger.faults[-3:]:
-        command = f"{name_of(key & 0xFF, False)} cid={key >> 16 & 0xFFFF}" if key else ""
-        yield Finding("fault", f"The drive was told to misbehave: {text}.",
-                      [("Fault", text), *([("Command", command)] if command else []), ("Event", number)])
+    armed = [("Armed", str(fault).strip("<>")) for fault in scene.ssd.faults]
+    for name, number, qid, key in scene.ledger.faults[-3:][::-1]:
+        opcode, cid = key & 0xFF, key >> 16 & 0xFFFF
+        book = scene.ledger.sqs.get(qid)
+        open_ = key and book is not None and any(c.cid == cid and c.fetched is not None and c.completed is None for c in book.commands)
+        command = f", of the {name_of(opcode, qid == 0)} with cid {cid} on SQ {qid}" if key else ""
+        yield Finding("fault", f"The drive was told to misbehave, and did: {name}{command}.",
+                      [("Fault", name), *armed, ("Event", number)], severity="" if armed or open_ else NOTE)
     if not scene.ledger.faults:
-        for fault in getattr(scene.ssd, "faults", None) or ():
-            hits = getattr(fault, "hits", 0)
-            if hits:
-                yield Finding("fault", f"The drive was told to misbehave, and did {counted(hits, 'time')}: {_phrase(fault)}.",
-                              [("Fault", _phrase(fault)), ("Times", hits)])
-
-
-def _phrase(fault):
-    return str(fault).strip("<>")
+        for fault in scene.ssd.faults:
+            if fault.hits:
+                yield Finding("fault", f"The drive was told to misbehave, and did so {counted(fault.hits, 'time')}: {fault.event}.", armed)
 
 
 def status(scene):
