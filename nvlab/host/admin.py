@@ -65,8 +65,10 @@ class AdminMixin:
         """
         held = self._attach(command, data, held)
         pair = self.io_queue() if command.admin is False else self.admin_queue()
-        again = retries if command.admin is False and int(command.opc) in REPEATABLE else 0
-        return self.settle(pair.submit(command, held, what), held, timeout, again)
+        request = pair.submit(command, held, what)
+        if command.admin is False and int(command.opc) in REPEATABLE:
+            return self.settle(request, held, timeout, retries)
+        return request.wait(timeout)
 
     # -- Identify
 

@@ -173,9 +173,10 @@ class Controller(AdminMixin, EventsMixin, RecoveryMixin, RetryMixin):
 
     def _admin_rings(self, depth, vector):
         """New rings for the admin queue, of which the controller doesn't know yet."""
+        sq = SubmissionQueue(0, depth, self.bar, self.dma, self.regs.dstrd)
         cq = CompletionQueue(0, depth, self.bar, self.dma, self.regs.dstrd, self.function.pump)
         cq.take_interrupt(self.function, vector)
-        return QueuePair(SubmissionQueue(0, depth, self.bar, self.dma, self.regs.dstrd), cq, self)
+        return QueuePair(sq, cq, self)
 
     def enable(self):
         """Set CC.EN with 64-byte SQEs and 16-byte CQEs and wait for CSTS.RDY = 1. Returns CSTS."""

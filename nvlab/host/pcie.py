@@ -1,5 +1,6 @@
 """Queue pairs over PCIe: rings in DMA memory, doorbells in the BAR."""
 import collections
+import contextlib
 import threading
 import time
 
@@ -326,7 +327,8 @@ class QueuePair:
             with self.lock:
                 if self.sq.space and self.sq.retired is None:
                     request, _ = self.sq.post_request(command, None, held, what, on_done)
-                    self._reach(self.sq.ring)
+                    with self._reaching():
+                        self.sq.ring()
                     return request
             self._await(lambda: self.sq.space or self.sq.retired, None, f"a free slot of {self.sq.name}")
 
@@ -339,15 +341,17 @@ class QueuePair:
         self.cq.usable()
         with self.lock:
             self.cq.pump()
-            found = self._reach(self._drain)
+            with self._reaching():
+                found = self._drain()
         if not found and self.controller.function.gone():
             self.controller.check_alive(f"polling {self.cq.name}")
         return found
 
-    def _reach(self, action):
-        """Do what touches a doorbell; a device that is gone ends all requests first."""
+    @contextlib.contextmanager
+    def _reaching(self):
+        """Around what touches a doorbell: a device that is gone ends all requests first."""
         try:
-            return action()
+            yield
         except ControllerGone as error:
             self.controller.vanished(error)
             raise
@@ -410,7 +414,8 @@ class QueuePair:
             if self.cq.retired is None:
                 self.cq.pump(blocking=True)
                 try:
-                    found = self._reach(self._drain)
+                    with self._reaching():
+                        found = self._drain()
                 except ControllerError:
                     raise
                 except Exception as error:
@@ -428,7 +433,8 @@ class QueuePair:
             return                               # somebody is there already
         try:
             if admin.cq.retired is None:
-                admin._reach(admin._drain)
+                with admin._reaching():
+                    admin._drain()
         except ControllerError:
             raise
         except Exception as error:
