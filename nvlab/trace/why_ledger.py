@@ -111,6 +111,10 @@ class Ledger:
         for qid, (size, rung, head) in sqs.items():
             if size and rung is not None and rung < size:
                 self.sqs[qid] = Sq(qid, size, rung, head or 0, whole=False)
+                mine = base.host.get((SQ, qid)) if not start else None
+                if mine is not None and mine["tail"] is not None and mine["rung"] == rung:
+                    self.sqs[qid].posted = (mine["tail"] - rung) % size
+        self.host = {key: values["depth"] for key, values in base.host.items()} if not start else {}
         for qid, (size, rung, tail) in cqs.items():
             if size and rung is not None and rung < size and tail is not None:
                 self.cqs[qid] = Cq(qid, size, rung, tail, whole=False)

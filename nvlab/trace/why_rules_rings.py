@@ -91,7 +91,8 @@ def not_moving(scene):
             continue
         raw = view.entry(view.tail)
         there = book.still.entries.get(view.tail) if book.still is not True else None
-        if raw is None or raw == BLANK or there not in (None, raw) or not _fresh(scene, view, view.tail):
+        fresh = _fresh(scene, view, view.tail) if view.ring is None else view.ring.tail != view.tail
+        if raw is None or raw == BLANK or there not in (None, raw) or not fresh:
             continue
         yield Finding("doorbell-not-moving", f"SQ{qid}TDBL was written with {view.tail} again, while slot {view.tail} holds a "
                       f"{_named(key_of(raw), qid)}: the drive sees nothing new.", _sq_evidence(scene, view))

@@ -95,7 +95,7 @@ def alignment(scene):
     """ASQ or ACQ with low bits: reserved, so that the drive takes the address without them, or refuses it."""
     if scene.gone is not None or not scene.registers or not scene.registers["CC"].EN:
         return
-    written, page = scene.ledger.at_enable or {}, scene.page
+    written, page, cap = scene.ledger.at_enable or {}, scene.page, scene.registers["CAP"]
     for name in ("ASQ", "ACQ"):
         value = int(written.get(name, scene.registers[name]))
         if value & 0xFFF:
@@ -103,7 +103,7 @@ def alignment(scene):
             yield Finding("admin-queue-unaligned", f"{name} was written with {value:#x}, which isn't aligned to a page: the "
                           f"drive takes {held:#x}, {value & 0xFFF} bytes before the driver's ring.",
                           [(name, f"{value:#x} written, bits 11:0 are reserved"), *_shown(scene, "CC", "CSTS")])
-        elif value % page:
+        elif value % page and scene.registers["CC"].MPS <= cap.MPSMAX:
             yield Finding("page-size", f"CC.MPS says pages of {page // KIB} KiB, and {name} = {value:#x} is aligned to 4 KiB only.",
                           _shown(scene, "CC", "CSTS", "ASQ", "ACQ"))
 

@@ -84,7 +84,7 @@ class CorrectDriver:
     def identify(self):
         self.data = self.ctrl.alloc(PAGE)
         self.do(self.admin, cmd.identify(cns=1, prp1=self.data))
-        self.do(self.admin, cmd.set_features(fid=7, cdw11=0))
+        self.do(self.admin, cmd.set_features(fid=7, cdw11=0x30003))
 
     def create_io_queues(self):
         self.io = Queue(self.ctrl, 1, self.io_depth)
