@@ -255,7 +255,7 @@ class RecoveryMixin:
         """Take what is new on every queue that Python has, asynchronous events too. Returns the Completions."""
         found = []
         for pair in [self.admin_queue(), *list(self.io.values())]:
-            if pair.owner is None and pair.sq.retired is None:
+            if pair.owner is None:
                 found += pair.poll()
         return found
 
