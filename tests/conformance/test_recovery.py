@@ -1,4 +1,5 @@
 """Resets with commands in flight, aborts, timeouts: each request ends once, and the controller is usable afterwards."""
+import gc
 import threading
 import time
 
@@ -64,7 +65,8 @@ def test_a_reset_with_writes_in_flight(ctrl, depth, how):
         seen = int(ctrl.namespaces[1].read(n)[0])
         assert n == 7 or seen == (n + 1 & 0xFF) or not request.completion.ok and seen == 0
     assert len(done) == depth                    # and no more
-    del requests[:], done[:], request            # (a Command holds its buffer, too)
+    del requests[:], done[:], request            # (a Command holds its buffer, too, and an exception its command)
+    gc.collect()
     assert how == "disable" or ctrl.dma.available == free
 
 
