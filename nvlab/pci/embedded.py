@@ -108,9 +108,8 @@ class EmbeddedFunction(Function):
         return 0.02 if self.ssd.mode == "thread" else 0.0005
 
     def _release(self):
-        interrupts = self.ssd.controller.interrupts
-        for number in (*self._interrupts, None):
-            interrupts.attach(number, -1)
+        for number in (*self._interrupts, *([None] if self._line else [])):
+            self.ssd.controller.interrupts.attach(number, -1)
         self.ssd.close()
         self.ssd.subsystem.close()
 

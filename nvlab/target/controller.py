@@ -31,7 +31,7 @@ class Controller:
         self.ready_at = None                     # when a slow start ends, on the clock of nvlab._core.trace.now()
         self.abort_command = lambda sqid, cid: False         # what the drive does about an Abort
         self.sq_deleted = lambda sqid: None
-        self.events, self.errors, self.interrupts = AsyncEvents(), ErrorLog(), Interrupts(datapath)
+        self.events, self.errors, self.interrupts = AsyncEvents(), ErrorLog(), Interrupts(datapath, queues + 1)
         self.admin, self.nvm = AdminCommands(self), NvmCommands(self)
         dstrd = (datapath.stride // 4).bit_length() - 1
         self.cap = CAP.encode(MQES=entries - 1, CQR=1, DSTRD=dstrd, TO=max(1, round(timeout * 2)), CSS=0x01)
