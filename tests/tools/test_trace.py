@@ -1,8 +1,10 @@
 """`nvlab trace`: another command under a trace, and recordings in files."""
 import json
+import re
 
 import pytest
 
+from nvlab import probe
 from nvlab.trace import load
 
 
@@ -29,6 +31,25 @@ def test_filters_and_files(nvlab, tmp_path):
     reads = nvlab("trace", saved, "--opcode", "read", "--kind", "SQE_POST", "--last", -1)
     assert reads.out.count("SQ1[") == 100 and "100 events selected" in reads.err
     assert "SQE fetched" in nvlab("trace", "--side", "drive", saved).out
+
+
+def test_perf_is_told_event_by_event_after_the_steps_of_its_bring_up(nvlab):
+    ran = nvlab("trace", "--last", -1, "embedded:size=4M,mode=inline", "--", "perf", "-q", 2, "-d", 3, "-o", 512, "-w", "read")
+    assert ran.code == 0 and "Total" in ran.out
+    lines = [re.split(r"  +", line.strip()) for line in ran.out.splitlines() if re.match(r" *[0-9.]+  (host|drive) ", line)]
+    steps = [text for _, _, kind, text in lines if kind == "step"]
+    with probe("embedded:size=1M") as ctrl:
+        assert steps == [*(step.name for step in ctrl.steps()), "shutdown"]
+    of = {name: next(n for n, line in enumerate(lines) if line[2:] == ["step", name]) for name in steps}
+    begin = [text for _, side, _, text in lines[of["create admin queue"]:of["enable"]] if side == "host"]
+    assert [text.split()[0] for text in begin[1:] if "->" not in text] == ["AQA", "ASQ", "ACQ", "CQ0:", "SQ0:"]
+    mine = [line for line in lines if re.match(r"[SC]Q1", line[3])]
+    reads = [text for _, _, kind, text in mine if kind == "SQE posted"]
+    assert [text.split(" cid=")[0] for text in reads] == [f"SQ1[{n}] Read nsid=1 slba={n}" for n in range(3)]
+    kinds = [kind for _, _, kind, _ in mine]
+    assert kinds.count("SQE fetched") == kinds.count("CQE posted") == kinds.count("CQE seen") == 3
+    shown = nvlab("trace", "--kind", "step", "embedded:size=4M", "--", "identify").out.splitlines()
+    assert [line.split("  ")[-1] for line in shown if " step " in line] == steps
 
 
 def test_two_runs_are_compared(nvlab, tmp_path):

@@ -3,6 +3,7 @@
 (At each instant between them: test_instants.)
 """
 import contextlib
+import os
 
 import numpy as np
 import pytest
@@ -251,3 +252,35 @@ def test_a_wrong_phase_tag_is_the_hosts_trouble_and_not_the_drives(depth, script
         faults = recording.select(kind="fault")
         assert len(faults) == wrong and all("wrong Phase Tag" in event.text and event.cid is None for event in faults)
         assert len(recording.select(qid=1, kind="fault")) == wrong
+
+
+def resident():
+    """Bytes of this process that are in memory; 0 where Linux isn't there to tell."""
+    if not os.path.exists("/proc/self/statm"):
+        return 0
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.parametrize("mode", ["inline", "thread"])
+def test_ten_million_events_in_fixed_memory(mode, tmp_path):
+    """(Each mode takes a second or less.)"""
+    room = 1 << 14
+    with nvlab.attach(f"embedded:size=1M,mode={mode}") as ctrl:
+        trace = nvlab.Trace(ctrl).start(memory=96 * room)
+        nvlab.Perf(ctrl, depth=64, count=10_000, io_size=512).run()            # all memory that it takes is taken
+        before = resident()
+        nvlab.Perf(ctrl, depth=64, count=2_200_000, io_size=512, workload="randread", seed=1).run()
+        grown, lanes = resident() - before, ctrl.function.lanes
+        written = sum(lane.written for lane in lanes)
+        recording, admin = trace.stop(), ctrl.admin
+        assert written >= 10_000_000 and all(lane.room == room for lane in lanes) and grown < 8 << 20
+        assert recording.dropped + len(recording) == written and len(recording) <= len(lanes) * room
+        end = recording.at(recording[-1])            # the host's own lane lost nothing
+        assert (end.sqs[0].tail, end.sqs[0].head, end.cqs[0].head) == (admin.sq.tail, admin.sq.head, admin.cq.head)
+        assert set(recording.gaps) == {"perf", "drive"} and recording.after(0).seen["CAP"].MQES
+        back = nvlab.trace.load(recording.save(tmp_path / "ten.trace"))
+        assert back.title == recording.title and "older ones dropped" in back.title
+        for count in (0, len(back) // 2, len(back)):
+            assert repr(back.after(count)) == repr(recording.after(count))
+        assert (back.latencies > 0).all() and len(back.latencies) > 1000
