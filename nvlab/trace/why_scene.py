@@ -143,6 +143,15 @@ class Scene:
             self._read_registers()               # again: now nobody moves
         else:
             self._infer(sqs, cqs)
+        for qid in {*self.sqs, *self.cqs}:
+            self._leave_out_strangers([view for view in (self.sqs.get(qid), self.cqs.get(qid)) if view is not None])
+
+    @staticmethod
+    def _leave_out_strangers(views):
+        """Rings of nvlab's that somebody has replaced, both of them, by rings of his own have no part in it any more."""
+        if all(view.ring is None or int(view.ring.iova) != view.iova for view in views):
+            for view in views:
+                view.ring = None
 
     def _entries(self, iova, size, width):
         raw = self.memory(iova, size * width) if iova is not None and size else None
