@@ -50,6 +50,8 @@ def rows():
             sides = [lambda build=build: builds.perf(build, address, 512, SECONDS / 4) for build in (0, 1)]
             ratio, one, other = median(sides, 8 * ROUNDS)
             yield f"{name}, 512 B read, tracing off, against a core without tracing", one, other, ratio, ">= 0.98", ratio >= 0.98
+    ratio, one, other = best([lambda: cases.ios_of_a_core(True, SECONDS), lambda: cases.ios_of_a_core(False, SECONDS)], 2)
+    yield "I/Os of 1 ms a second of host CPU, by interrupts, against polling", one, other, ratio, ">= 5", ratio >= 5
     with cases.Kernel() as kernel:
         for name, address in (("inline", inline), ("thread", thread)):
             points = []

@@ -38,6 +38,13 @@ def perf(address, io_size, seconds, trace=False, **options):
         return result.iops
 
 
+def ios_of_a_core(interrupts, seconds):
+    """I/Os that a second of the host's processor is good for, on a drive that takes 1 ms, at depth 1."""
+    with nvlab.attach("embedded:mode=thread,size=1M") as ctrl:
+        ctrl.ssd.faults.delay(0.001)
+        return 1e6 / nvlab.Perf(ctrl, depth=1, seconds=seconds, interrupts=interrupts).run().cpu_us_per_io
+
+
 def bare_ring(io_size, seconds):
     """Entries a second through a bare two-thread ring that copies `io_size` bytes for each."""
     bare = load_bare()
