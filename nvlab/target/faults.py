@@ -213,12 +213,13 @@ class Faults:
 
     def ready_delay(self):
         """Seconds from CC.EN to CSTS.RDY as the faults want it: 0 without one, None for never."""
+        delay = 0
         for fault in self._ready:
             if fault.takes():
                 self._note(fault.event)
-                self._update()
-                return fault.seconds if isinstance(fault, SlowReady) else None
-        return 0
+                delay = None if delay is None or isinstance(fault, NeverReady) else delay + fault.seconds
+        self._update()
+        return delay
 
     def _note(self, event, held=None):
         """Record that a fault acts (Kind.FAULT)."""
