@@ -282,6 +282,9 @@ class Ledger:
         if command.peeked and (command.key != fetched or command.raw == BLANK):
             self.marks.append(Mark("after-doorbell", number, qid, slot=slot, command=command, fetched=fetched, size=sq.size,
                                    last=slot == sq.size - 1 and sq.size > 2))
+        elif not any(fetched) and command.raw is None:
+            self.marks.append(Mark("fetched-empty", number, qid, slot=slot, command=command, fetched=fetched, size=sq.size,
+                                   last=slot == sq.size - 1 and sq.size > 2))
         if command.key != fetched:
             command.raw = None                   # not what the drive got
         command.key, command.fetched = fetched, number

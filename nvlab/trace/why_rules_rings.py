@@ -129,12 +129,14 @@ def marks(scene):
     """What the books noted: overruns, entries after doorbells, identifiers reused."""
     if not _up(scene):
         return
-    kinds = {"overrun": _overrun, "after-doorbell": _after_doorbell, "cid-reused": _cid_reused}
+    kinds = {"overrun": _overrun, "after-doorbell": _after_doorbell, "fetched-empty": _fetched_empty, "cid-reused": _cid_reused}
     told = set()
     for mark in scene.ledger.marks:
         if (mark.what, mark.qid) not in told:    # the first of each kind: the rest follows from it
-            told.add((mark.what, mark.qid))
-            yield kinds[mark.what](scene, mark)
+            finding = kinds[mark.what](scene, mark)
+            if finding is not None:
+                told.add((mark.what, mark.qid))
+                yield finding
 
 
 def _overrun(scene, mark):
@@ -177,6 +179,12 @@ def _after_doorbell(scene, mark):
     what = "and nothing was ever written there" if empty else "before the command was in it"
     return Finding("entry-after-doorbell", f"SQ{qid}TDBL handed slot {mark.slot} over {what}: the drive may fetch, and execute, what "
                    "lay there before.", [*evidence, ("Event", mark.number)])
+
+
+def _fetched_empty(scene, mark):
+    """The drive fetched what looks like 64 zero bytes, and nobody looked at the doorbell: if they are zero still, they were."""
+    view = scene.sqs.get(mark.qid)
+    return _after_doorbell(scene, mark) if view is not None and view.entry(mark.slot) == BLANK else None
 
 
 def _cid_reused(scene, mark):
@@ -355,7 +363,8 @@ def not_taken(scene):
             yield Finding("wrong-phase", f"{said}. It is the first of a new lap: if the driver has looked, it still expects Phase Tag "
                           f"{phase ^ 1}, and {phase} means new now.", _cq_evidence(scene, cq), severity=WAITING)
         else:
-            yield Finding("completion-not-taken", f"{said}.", _cq_evidence(scene, cq))
+            tag = [("Phase Tag", f"{phase} in slot {start}: what the driver has to expect there")] if phase is not None else []
+            yield Finding("completion-not-taken", f"{said}.", [*_cq_evidence(scene, cq), *tag])
 
 
 def _later_lap(cq, book, phase):

@@ -5,7 +5,7 @@ import nvlab
 from nvlab.spec.errors import Error
 from nvlab.trace.why_rules import RULES
 
-from .broken import BROKEN, CorrectDriver, Stuck
+from .broken import BROKEN, CorrectDriver, Stuck, rings
 
 QEMU = pytest.mark.require("qemu")
 CASES = [pytest.param(bug, where, id=f"{bug.__name__}-{where}", marks=QEMU if where == "qemu" else ())
@@ -32,9 +32,18 @@ def test_each_bug_is_named(bug, where):
     with probe(where) as ctrl, nvlab.watch(ctrl):
         run(bug(ctrl))
         why = ctrl.why()
-        assert why.rule == bug.rule and why.severity in bug.severity, str(why)
+        assert (why.rule, why.severity) == (bug.rule, bug.severity), str(why)
         assert why.cite == RULES[bug.rule].cite or why.rule == "zero-based-size"
         assert why.evidence and why.remedy and why.sentence.endswith(".")
+
+
+@pytest.mark.parametrize("where", ["thread", pytest.param("qemu", marks=QEMU)])
+def test_a_kept_phase_on_a_drive_that_races_with_the_host(where):
+    """Whether a stale entry is taken, or the new one never, is a matter of who is quicker; the first is not always provable."""
+    with probe(where) as ctrl, nvlab.watch(ctrl):
+        run(rings.KeepsPhase(ctrl))
+        why = ctrl.why()
+        assert why.rule == "wrong-phase" or why.rule == "completion-not-taken" and "Phase Tag" in str(why.evidence), str(why)
 
 
 @pytest.mark.parametrize("where", DEVICES)

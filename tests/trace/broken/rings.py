@@ -28,7 +28,7 @@ class KeepsPhase(Broken):
     """Expects Phase Tag 1 in every lap."""
 
     rule = "wrong-phase"
-    severity = "error", "waiting"                # as the drive was slower than the host's look, or quicker
+    where = ("manual", "inline")
 
     def next_phase(self, queue):
         return 1 if queue.qid else queue.phase ^ 1
