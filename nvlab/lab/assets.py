@@ -57,3 +57,19 @@ def tables_library() -> Library:
     from nvlab.spec import commands
 
     return Library.get("tables", "2.0", lambda: json.dumps(commands.fields_json()).encode())
+
+
+def registers_library() -> Library:
+    """The registers of the standard by their offset, for the browser to decode an access: {offset: {name, size, title, cite,
+    doc, access, fields: [{name, lo, hi, title, values}]}}."""
+    from nvlab.spec import registers
+
+    def field(f):
+        return {"name": f.name, "lo": f.lo, "hi": f.hi, "title": f.title, "values": f.values, "unit": f.unit and str(f.unit)}
+
+    def read():
+        table = {r.offset: {"name": r.name, "size": r.size, "title": r.title, "cite": r.cite, "access": r.access,
+                            "fields": [field(f) for f in r.fields]} for r in registers.ALL.values()}
+        return json.dumps(table).encode()
+
+    return Library.get("registers", "2.0", read)
