@@ -6,7 +6,8 @@ import time
 import numpy as np
 import pytest
 
-from nvlab import Perf
+from nvlab import Perf, Trace
+from nvlab._core.trace import Kind
 from nvlab.spec import errors
 from nvlab.spec.commands import cmd
 
@@ -401,3 +402,65 @@ def test_vanished_with_commands_in_flight(embedded, depth):
             touch()
     ctrl.close()
     usable(embedded.attach(size="1M"))
+
+
+# -- what is seen of it
+
+def test_a_recording_with_a_reset_in_it(device, ctrl):
+    """Time travel to the end of it gives the rings as they are."""
+    pair = ctrl.create_io_queue_pair(4)
+    with Trace(ctrl) as trace:
+        writes(ctrl, pair, 3, [])
+        ctrl.reset()
+        for _ in range(5):
+            pair.execute(cmd.flush(nsid=1))
+        device.settle(ctrl)
+    state = trace.after(len(trace))
+    for live in (ctrl.admin, pair):
+        then = state.pairs[live.qid]
+        assert (then.sq.tail, then.sq.head, then.sq.rung) == (live.sq.tail, live.sq.head, live.sq.rung)
+        assert (then.cq.head, then.cq.phase, then.cq.rung) == (live.cq.head, live.cq.phase, live.cq.rung)
+        assert (then.sq.entries == live.sq.entries).all() and (then.cq.entries == live.cq.entries).all()
+    assert (trace.events["kind"] == Kind.QUEUE_GONE).any()
+
+
+def test_reset_while_the_controller_does_not_come_up(embedded):
+    """Everything in flight has ended; a later reset brings the same queues back."""
+    ctrl = embedded.attach(size="1M")
+    pair, done = ctrl.create_io_queue_pair(4), []
+    ctrl.submit(cmd.async_event_request()).on_done = done.append
+    fault = ctrl.ssd.faults.never_ready()
+    with pytest.raises(errors.ControllerTimeout, match="CSTS.RDY = 1"):
+        ctrl.reset()
+    assert len(done) == 1 and ctrl.resets == 0
+    for touch in (lambda: pair.submit(cmd.flush(nsid=1)), ctrl.identify, lambda: ctrl.namespaces[1].read(0)):
+        with pytest.raises(errors.UsageError, match="did not come up"):
+            touch()
+    fault.remove()
+    ctrl.reset()
+    usable(ctrl, pair)
+
+
+def test_several_waits_time_out_at_once(embedded):
+    """One reset ends them all."""
+    ctrl = embedded.attach(size="1M", timeout=0.2)
+    ctrl.on_timeout = "reset"
+    ctrl.ssd.faults.drop(opcode="Write", count=6)
+    pairs = [ctrl.create_io_queue_pair(8) for _ in range(3)]
+    requests = [request for pair in pairs for request in writes(ctrl, pair, 2, [])]
+    ended = []
+
+    def wait(request):
+        try:
+            request.wait()
+        except errors.CommandAbortedByHost:
+            ended.append(request)
+
+    threads = [threading.Thread(target=wait, args=(request,)) for request in requests]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert len(ended) == 6 and ctrl.resets == 1
+    for pair in pairs:
+        usable(ctrl, pair)
