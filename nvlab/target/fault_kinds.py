@@ -7,6 +7,36 @@ NAMES = ("completion dropped", "command lost", "completion delayed", "completion
 """What happened, by the `index` of a Kind.FAULT event."""
 
 
+PHASE = 1 << 48
+"""The Phase Tag in the upper qword of a completion."""
+MASK = (1 << 64) - 1
+
+
+class Plan:
+    """What the faults that struck one command make of it. A fault acts by changing it; unchanged, it is a right completion.
+
+    `stop` "fatal" or "vanish" instead of everything · `execute` the command or not · `status` 15 bits in place of the true
+    one · `post` its completion or not · `delay` seconds until then · `copies` of it · `dw0 dw1 sqhd sqid cid` in place of
+    the true ones (sqhd: also a function of the true one, the tail and the queue's size) · `xor` onto its 16 bytes · `phase`
+    the right one or not.
+    """
+
+    __slots__ = ("stop", "execute", "status", "post", "delay", "copies", "dw0", "dw1", "sqhd", "sqid", "cid", "xor", "phase")
+
+    def __init__(self):
+        self.stop = self.status = self.dw0 = self.dw1 = self.sqhd = self.sqid = self.cid = None
+        self.execute = self.post = self.phase = True
+        self.delay, self.copies, self.xor = 0.0, 1, 0
+
+    def entry(self, sqid, cid, status, dw0, sqhd, tail, size):
+        """The completion to post, from the true one: (dwords 0 and 1, dwords 2 and 3, is the Phase Tag right)."""
+        if self.sqhd is not None:
+            sqhd = self.sqhd(sqhd, tail, size) if callable(self.sqhd) else self.sqhd
+        dw0, sqid, cid = (old if new is None else new for old, new in ((dw0, self.dw0), (sqid, self.sqid), (cid, self.cid)))
+        upper = sqhd | sqid << 16 | cid << 32 | status << 49
+        return (dw0 | (self.dw1 or 0) << 32) ^ self.xor & MASK, upper ^ self.xor >> 64, self.phase != bool(self.xor >> 64 & PHASE)
+
+
 class Fault:
     """One way in which the drive misbehaves. `hits` counts how often it has, `passed` what `after` let pass; remove() ends it.
 

@@ -13,10 +13,9 @@ from nvlab._core.trace import Kind, Side
 from nvlab.spec.errors import UsageError
 from nvlab.spec.render import Table, counted, mimebundle
 
-from .fault_kinds import (NAMES, ChosenStatus, Corrupt, Delay, Drop, Duplicate, Fatal, NeverReady, SlowReady, Vanish, WrongCid,
-                          WrongPhase, WrongSqhd)
+from .fault_kinds import (NAMES, ChosenStatus, Corrupt, Delay, Drop, Duplicate, Fatal, NeverReady, Plan, SlowReady, Vanish,
+                          WrongCid, WrongPhase, WrongSqhd)
 from .fault_match import KEYWORDS, Match, number
-from .fault_plan import Plan
 
 _KEYWORDS_DOC = """
         Which commands, all optional: `opcode` number or name, `qid`, `nsid`, `{cid}` (each one or several), `lba` number or
@@ -149,7 +148,7 @@ class Faults:
     def return_(self):
         """Plug a vanished drive in again: powered on anew, with what was written to it; the host has to start from the beginning."""
         if self._drive.gone:
-            self._drive.come_back()
+            self._drive.come_back(lambda: self._note("drive back again"))
 
     def _strike_now(self, fault, do):
         if not fault.match.anything:

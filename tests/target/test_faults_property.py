@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nvlab.spec.commands import cmd
-from nvlab.target.pcie import InFlight
+from nvlab.target.inflight import InFlight
 
 from .raw_drive import RawDrive
 

@@ -77,6 +77,7 @@ def test_faults_of_no_command(ctrl, faults, pair):
     ctrl.regs.write(CC, CC.encode(EN=1, IOSQES=6, IOCQES=4))
     ctrl.regs.write(CC, 0)
     ctrl.start()
-    faults.clear(), faults.fatal(), faults.vanish()
-    assert [name for name, *_ in acts(ctrl)] == ["never ready", "slow to become ready", "fatal status", "drive vanished"]
+    faults.clear(), faults.fatal(), faults.vanish(), faults.return_()
+    assert [name for name, *_ in acts(ctrl)] == ["never ready", "slow to become ready", "fatal status", "drive vanished",
+                                                 "drive back again"]
     assert not any(int(e["a"]) for e in events(ctrl) if e["kind"] == Kind.FAULT)
