@@ -23,11 +23,13 @@ const nvlCells = (ring) => {
 };
 
 class NvlStrip {
-  constructor(parent) {
+  constructor(parent, pick = null) {
     this.el = nvlEl("div", { class: "nvl-strip" }, parent);
     const head = nvlEl("div", { class: "nvl-strip-head" }, this.el);
     this.name = nvlEl("b", {}, head);
     this.depth = nvlEl("span", { class: "nvl-strip-depth" }, head);
+    this.bell = pick && nvlEl("button", { type: "button", class: "nvl-link nvl-bell" }, head);
+    this.bell?.addEventListener("click", () => pick(this.bell.textContent));
     this.facts = nvlEl("span", { class: "nvl-strip-facts" }, head);
     this.svg = nvlEl("svg", { class: "nvl-strip-svg", viewBox: "0 0 326 46", "aria-hidden": "true" }, this.el);
     this.cells = Array.from({ length: NVL_CELLS }, () => {
@@ -47,6 +49,7 @@ class NvlStrip {
     const where = nvlCells(ring), life = nvlExpand(ring), wide = 322 / where.count;
     const shown = where.each > 1 ? `, ${where.each} a cell` : where.count < ring.depth ? `, ${where.count} of them drawn` : "";
     nvlSay(this.depth, `${ring.depth} slots${shown}`);
+    if (this.bell) nvlSay(this.bell, ring.doorbell), nvlSet(this.bell, "aria-label", `${ring.doorbell}: breakpoint`);
     this.say(ring, before);
     this.cells.forEach((cell, i) => this.cell(cell, i, where, life, wide, ring));
     const place = ([, , slot]) => ((((slot - where.first) % ring.depth) + ring.depth) % ring.depth) / where.each;
@@ -101,7 +104,9 @@ class NvlStrip {
 }
 
 class NvlMoment {
-  constructor(parent, label = "rings and registers at this instant") {
+  // `pick(name)`: what a click on a register's or a doorbell's name does, if anything.
+  constructor(parent, label = "rings and registers at this instant", pick = null) {
+    this.pick = pick;
     this.el = nvlEl("section", { class: "nvl-moment", "aria-label": label }, parent);
     this.head = nvlEl("div", { class: "nvl-panel-head" }, this.el);
     this.rings = nvlEl("div", { class: "nvl-strips" }, this.el);
@@ -135,12 +140,14 @@ class NvlMoment {
 
   pair() {
     const el = nvlEl("div", { class: "nvl-pair" }, this.rings);
-    return { el, note: nvlEl("div", { class: "nvl-panel-sub" }, el), sq: new NvlStrip(el), cq: new NvlStrip(el) };
+    return { el, note: nvlEl("div", { class: "nvl-panel-sub" }, el), sq: new NvlStrip(el, this.pick), cq: new NvlStrip(el, this.pick) };
   }
 
   newRow() {
     const el = nvlEl("tr", {}, this.body);
-    return { el, name: nvlEl("th", { scope: "row" }, el), hex: nvlEl("td", { class: "nvl-value" }, el), said: nvlEl("td", {}, el) };
+    const th = nvlEl("th", { scope: "row" }, el), name = this.pick ? nvlEl("button", { type: "button", class: "nvl-link" }, th) : th;
+    if (this.pick) name.addEventListener("click", () => this.pick(name.textContent));
+    return { el, name, hex: nvlEl("td", { class: "nvl-value" }, el), said: nvlEl("td", {}, el) };
   }
 
   row(row, [name, hex, said, title], changed) {
@@ -148,6 +155,7 @@ class NvlMoment {
     row.el.classList.toggle("nvl-fresh", !!changed);
     nvlSet(row.el, "title", title);
     nvlSay(row.name, name);
+    if (this.pick) nvlSet(row.name, "aria-label", `${name}: breakpoint`);
     nvlSay(row.hex, hex);
     nvlSay(row.said, said || title);
   }

@@ -26,11 +26,16 @@ def of_state(state) -> dict:
             "regs": registers_rows(state.registers)}
 
 
-def of_controller(ctrl) -> dict:
+def of_controller(ctrl, registers=True) -> dict:
     """The same of a live controller. Reads memory, and registers only where no drive can be asked what it holds."""
-    sqs, cqs = rings_of(ctrl)
+    sqs, _ = rings_of(ctrl)
     pairs = [sqs[qid].pair for qid in sorted(sqs) if sqs[qid].pair is not None]
-    return {"rings": [_pair(pair, ctrl.ssd) for pair in pairs], "regs": registers_rows(_registers(ctrl))}
+    return {"rings": [_pair(pair, ctrl.ssd) for pair in pairs], "regs": registers_of(ctrl) if registers else []}
+
+
+def registers_of(ctrl) -> list:
+    """The registers of a live controller, as registers_rows() tells them."""
+    return registers_rows(_registers(ctrl))
 
 
 def _registers(ctrl):

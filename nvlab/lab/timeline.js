@@ -7,6 +7,7 @@ class NvlTimeline extends NvlBase {
   constructor(model, root) {
     super(model, root);
     Object.assign(this, { cursor: null, filter: {}, moments: new Map(), stacks: {}, reveal: true, sent: 0, asked: 0, follow: null, start: 0 });
+    root.setAttribute("data-lm-suppress-shortcuts", "true");   // keys are the timeline's own, not the notebook's
     this.head();
     this.filters = new NvlFilters(root, (filter) => { this.filter = filter; this.ask(0); this.soon(); });
     this.tools(this.filters.el);

@@ -125,9 +125,9 @@ class NvlEventList {
   }
 
   reveal(i) {
-    this.view.reveal = false;
     const el = this.rows[i]?.el;
-    if (!el) return;
+    if (!el || !this.el.clientHeight) return;
+    this.view.reveal = this.rows[i].e.number + 1 !== this.view.count;   // what is to be shown may be on its way
     const top = el.offsetTop;
     if (top < this.el.scrollTop) this.el.scrollTop = top - 4;
     else if (top + el.offsetHeight > this.el.scrollTop + this.el.clientHeight) this.el.scrollTop = top + el.offsetHeight - this.el.clientHeight + 4;
