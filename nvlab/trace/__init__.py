@@ -5,13 +5,19 @@
     print(trace.text())                    # SQ1TDBL <- 1 …
     trace.at(trace.select(kind="doorbell")[0]).sqs[1]
     nvlab.trace.diff(trace, other)
+
+    with nvlab.watch(ctrl):                # and what is wrong with a driver, or why nothing moves
+        my_driver(ctrl)
+    print(ctrl.why())
 """
 from .decode import Event
 from .diff import diff
 from .live import Trace
 from .recording import Recording
 from .state import State
+from .watch import Watch, watch
+from .why import Why, why
 
 load = Recording.load
 
-__all__ = ["Event", "Recording", "State", "Trace", "diff", "load"]
+__all__ = ["Event", "Recording", "State", "Trace", "Watch", "Why", "diff", "load", "watch", "why"]

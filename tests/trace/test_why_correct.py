@@ -150,7 +150,7 @@ def operate(ctrl, what, which, lba, held):
         pair.cq.poll()
     elif what == "ring_cq":
         pair.cq.ring()
-    elif what == "execute" and not pair.sq.outstanding:
+    elif what == "execute" and not any(p.sq.outstanding for p in pairs):
         ctrl.namespaces[1].write(lba, np.full(512 * (1 + lba % 20), lba, np.uint8))
     elif what == "perf" and lba < 8 and (ctrl.ssd is None or ctrl.ssd.mode != "manual") and not any(p.sq.outstanding for p in pairs):
         nvlab.Perf(ctrl, io_size=512, depth=4, count=300).run()
