@@ -7,8 +7,8 @@ from nvlab._core.trace import Kind
 from nvlab.spec.commands import cmd
 from nvlab.spec.errors import ControllerError, NvmeStatusError, UsageError
 from nvlab.spec.identify import IdentifyController, IdentifyNamespace, NamespaceDescriptors, NamespaceList
-from nvlab.spec.status import COMMAND_ABORTED_DUE_TO_SQ_DELETION
 from nvlab.spec.logs import CommandsSupportedLog, ErrorLogEntry, FirmwareLog, SmartLog
+from nvlab.spec.status import COMMAND_ABORTED_DUE_TO_SQ_DELETION
 
 from .pcie import CompletionQueue, QueuePair, SubmissionQueue, note_queue
 from .prp import build_prp
@@ -230,9 +230,11 @@ class AdminMixin:
             pair.sq._free()
         self.execute(cmd.delete_io_sq(qid=qid), what=f"Delete I/O SQ qid={qid}")
         if pair is not None:
-            self.io.pop(qid)
-            self._bury(pair)
-            note_queue(Kind.QUEUE_GONE, pair.sq, False)
+            try:
+                self._bury(pair)
+            finally:                             # a callback may have raised
+                self.io.pop(qid)
+                note_queue(Kind.QUEUE_GONE, pair.sq, False)
 
     @one_at_a_time
     def delete_io_cq(self, qid):

@@ -10,8 +10,8 @@ from nvlab._core.rings import CompletionRing, SubmissionRing, fence
 from nvlab._core.trace import Side
 from nvlab.spec import registers
 from nvlab.spec.commands import Command, Completion
-from nvlab.spec.status import COMMAND_ABORTED_BY_HOST
 from nvlab.spec.errors import ControllerError, ControllerFatal, ControllerGone, ControllerTimeout, QueueBusy, UsageError
+from nvlab.spec.status import COMMAND_ABORTED_BY_HOST
 
 from .interrupt import Interrupted
 from .request import Request
@@ -166,7 +166,7 @@ class CompletionQueue(Interrupted, CompletionRing, _Owned):
         self.unexpected = collections.deque(maxlen=64)       # the last completions that nobody waited for, or that lie
         self.unexpected_count = 0
         self._taking = None                      # (head, phase), request: what take() is at
-        self.untold = collections.deque()       # ended requests whose on_done is still to be called
+        self.untold = collections.deque()        # ended requests whose on_done is still to be called
         self.lock = threading.RLock()            # of all of them: whoever polls delivers to every one
         self.pump = pump or (lambda blocking=False: None)
 

@@ -464,3 +464,17 @@ def test_several_waits_time_out_at_once(embedded):
     assert len(ended) == 6 and ctrl.resets == 1
     for pair in pairs:
         usable(ctrl, pair)
+
+
+def test_a_queue_with_an_interrupt_has_it_after_a_reset(device, ctrl):
+    device.moves_by_itself(ctrl)
+    pair = ctrl.create_io_queue_pair(4, vector=1)
+    writes(ctrl, pair, 3, [])
+    ctrl.reset()
+    interrupt = pair.cq.interrupt
+    while interrupt.wait(0):                     # those of before
+        pass
+    request = pair.submit(cmd.flush(nsid=1))
+    ctrl.function.pump()
+    assert pair.cq.vector == 1 and interrupt.wait(2) and request.wait().ok
+    usable(ctrl, pair)
