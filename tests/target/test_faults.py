@@ -157,7 +157,7 @@ def test_an_event_request_can_be_struck_by_name(ctrl, faults):
 
 def test_faults_add_up(ctrl, faults):
     pair = ctrl.create_io_queue_pair(16)
-    faults.wrong_cid(40, count=1), faults.duplicate(count=1), faults.delay(0.01, count=1), faults.status("Internal Error", count=1)
+    faults.wrong_cid(40, count=1), faults.duplicate(count=1), faults.delay(0.1, count=1), faults.status("Internal Error", count=1)
     first, second = post(pair, *flushes(2))
     found = seen(pair, 3)
     assert cids(found) == [second.cid, 40, 40] and found[1].status == status.INTERNAL_ERROR

@@ -145,7 +145,7 @@ def test_perf_notices(mode, what):
         begin = time.monotonic()
         with pytest.raises(errors.ControllerError):
             Perf(ctrl, io_size=512, depth=16, workload="read", count=100000).run()
-        assert time.monotonic() - begin < 2
+        assert time.monotonic() - begin < 5
 
 
 @pytest.mark.parametrize("mode", ["inline", "thread"])
