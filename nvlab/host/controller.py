@@ -250,7 +250,8 @@ class Controller(AdminMixin, EventsMixin, RecoveryMixin, RetryMixin):
         remedy = "it is outstanding still; reset(), or disable() and start(), end it"
         if self.ssd is not None and self.ssd.mode == "manual":
             remedy = "the drive is in mode manual and moves only on ssd.step(); " + remedy
-        return ControllerTimeout(f"{what}: no completion within {seconds:g} s; ctrl.why() says what it waits for; {remedy}", registers=self._registers())
+        return ControllerTimeout(f"{what}: no completion within {seconds:g} s; ctrl.why() says what it waits for; {remedy}",
+                                 registers=self._registers())
 
     def _registers(self):
         with contextlib.suppress(Error):

@@ -7,11 +7,11 @@
 from nvlab.spec.errors import Error
 from nvlab.spec.render import Table, counted, mimebundle
 
-from . import why_rules_commands, why_rules_rings, why_rules_setup
+from . import why_rules_commands, why_rules_rings, why_rules_setup, why_rules_waits
 from .why_rules import ERROR, OK, Finding
 from .why_scene import Scene
 
-CHECKS = (*why_rules_setup.CHECKS, *why_rules_rings.CHECKS, *why_rules_commands.CHECKS)
+CHECKS = tuple(check for rules in (why_rules_setup, why_rules_rings, why_rules_waits, why_rules_commands) for check in rules.CHECKS)
 """Functions that take a Scene and yield Findings."""
 
 UNWATCHED = "how all stands now; what led here wasn't recorded: nvlab.watch(ctrl) before the driver runs lets why() know it"

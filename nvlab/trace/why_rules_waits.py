@@ -1,0 +1,128 @@
+"""Rules about who waits for whom: entries not rung, a full completion queue, a drive that nobody moves, completions not taken."""
+from nvlab.spec.render import counted
+
+from .why_ledger import key_of
+from .why_rules import WAITING, Finding
+from .why_rules_rings import cq_evidence, fresh, named, owned, sq_evidence, up
+
+
+def never_rung(scene):
+    """Entries that the doorbell hasn't handed over."""
+    if not up(scene):
+        return
+    for qid, view in scene.sqs.items():
+        if owned(view) or view.tail is None or view.tail >= view.size:
+            continue
+        ring = view.ring
+        if ring is not None and ring.depth == view.size and ring.tail != ring.rung and ring.tail != view.tail:
+            count = (ring.tail - view.tail) % view.size
+            said = f"SQ{qid} tail is {ring.tail} here and SQ{qid}TDBL is {'still ' if view.tail == ring.rung else ''}{view.tail}"
+        elif fresh(scene, view, view.tail):
+            count = 1
+            while count < view.size - 1 and fresh(scene, view, (view.tail + count) % view.size):
+                count += 1
+            said = (f"SQ{qid}[{view.tail}] holds a {named(key_of(view.entry(view.tail)), qid)} and SQ{qid}TDBL is still {view.tail}")
+        else:
+            continue
+        if scene.ledger.sqs.get(qid) is not None and scene.ledger.sqs[qid].still is not None and ring is None:
+            continue                             # it was rung, and didn't move: that is said elsewhere
+        yield Finding("doorbell-never-rung", f"{said}: the doorbell was never rung for {'that entry' if count == 1 else f'these {count} entries'}.",
+                      sq_evidence(scene, view), remedy=f"write SQ{qid}TDBL with {(view.tail + count) % view.size}"
+                      f"{' (sq.ring())' if ring is not None else ''}")
+
+
+def _blocked(scene, cq):
+    """Commands that wait because a completion queue is full: rung ones, or ones inside the drive."""
+    users = [view for view in scene.sqs.values() if view.cqid == cq.qid or view.cqid is None and view.qid == cq.qid]
+    held = sum(sqid == view.qid for sqid, *_ in scene.inside for view in users)
+    return sum(view.rung or 0 for view in users) + held
+
+
+def cq_full(scene):
+    """The drive can't post: nobody gave the slots back."""
+    if not up(scene):
+        return
+    for qid, cq in scene.cqs.items():
+        if owned(cq) or not cq.full or not _blocked(scene, cq):
+            continue
+        book, ring = scene.ledger.cqs.get(qid), cq.ring
+        never = "was never rung" if book is not None and book.whole and not book.doorbells else f"is still {cq.head}"
+        taken = f", though the host has taken {(ring.head - cq.head) % cq.size} of them" if ring is not None and ring.head != cq.head else ""
+        yield Finding("cq-doorbell-never-rung", f"CQ {qid} is full: the drive posted {cq.size - 1} completions and CQ{qid}HDBL {never}"
+                      f"{taken}; it fetches no more until it gets slots back.",
+                      [*cq_evidence(scene, cq), ("Waiting", counted(_blocked(scene, cq), "command"))])
+
+
+def nobody_moves(scene):
+    """The drive could go on, and nobody lets it."""
+    if not up(scene) or scene.ssd is None or scene.registers["CSTS"].CFS:
+        return
+    able = [view for view in scene.sqs.values() if view.rung and not owned(view) and view.cqid in scene.cqs and not scene.cqs[view.cqid].full]
+    held = [(sqid, cid, opcode, state) for sqid, cid, opcode, state in scene.inside if state == "fetched" or sqid in scene.sqs
+            and scene.sqs[sqid].cqid in scene.cqs and not scene.cqs[scene.sqs[sqid].cqid].full]
+    if not able and not held:
+        return
+    mode, count = scene.ssd.mode, sum(view.rung for view in able)
+    words = [f"{counted(view.rung, 'command')} in SQ {view.qid}" for view in able] + [f"{counted(len(held), 'command')} inside it"] * bool(held)
+    evidence = [("Drive", f"mode {mode}, {counted(count, 'command')} rung and not fetched, {len(held)} inside"),
+                *(row for view in able[:2] for row in sq_evidence(scene, view))]
+    said = {"manual": ("The drive is in mode manual and nobody steps it", "ssd.step(), once for each command; or ssd.mode = \"inline\""),
+            "inline": ("The drive is in mode inline and moves only when the host polls",
+                       "poll through nvlab (cq.poll(), a Request's wait()), or call ctrl.function.pump() in your own loop; or ssd.mode = \"thread\""),
+            "thread": ("The drive's thread is about to fetch", "ask again: it hadn't come to it yet")}[mode]
+    yield Finding("nobody-steps", f"{said[0]}: {' and '.join(words)} wait{'s' if count + len(held) == 1 else ''}.", evidence, remedy=said[1])
+
+
+def not_taken(scene):
+    """Completions that lie there for the host."""
+    if not up(scene):
+        return
+    for qid, cq in scene.cqs.items():
+        if owned(cq) or cq.tail is None or cq.head is None or cq.head >= cq.size:
+            continue
+        own = cq.ring is not None and cq.ring.depth == cq.size
+        start = cq.ring.head if own else cq.head
+        count = (cq.tail - start) % cq.size
+        if not count:
+            continue
+        where = f"slot {start}" if count == 1 else f"slots {start} to {(cq.tail - 1) % cq.size}"
+        phase = cq.phase if start < cq.tail else None if cq.phase is None else cq.phase ^ 1
+        said = f"The drive posted {counted(count, 'completion')} to CQ {qid}, {where}, that the host hasn't {'taken' if own else 'given back'}"
+        if own and cq.ring.phase != phase and phase is not None and not any(m.qid == qid for m in scene.ledger.marks):
+            yield Finding("wrong-phase", f"CQ {qid}: the host expects Phase Tag {cq.ring.phase} in slot {start}, and the drive posted there "
+                          f"with {phase}.", cq_evidence(scene, cq))
+            continue
+        book = scene.ledger.cqs.get(qid)
+        if not own and start == 0 and _later_lap(cq, book, phase):
+            yield Finding("wrong-phase", f"{said}. It is the first of a new lap: if the driver has looked, it still expects Phase Tag "
+                          f"{phase ^ 1}, and {phase} means new now.", cq_evidence(scene, cq), severity=WAITING)
+        else:
+            tag = [("Phase Tag", f"{phase} in slot {start}: what the driver has to expect there")] if phase is not None else []
+            yield Finding("completion-not-taken", f"{said}.", [*cq_evidence(scene, cq), *tag])
+
+
+def _later_lap(cq, book, phase):
+    """True when the ring has been gone round before: the books say so, or an even lap's Phase Tag."""
+    if book is not None:
+        return bool(book.taken) or phase == 0
+    return phase == 0
+
+
+def inside(scene):
+    """Commands that the drive has and doesn't complete; Asynchronous Event Requests are meant to stay."""
+    if not up(scene):
+        return
+    for qid, book in scene.ledger.sqs.items():
+        view = scene.sqs.get(qid)
+        if view is None or owned(view):
+            continue
+        late = []
+        if scene.ssd is not None:
+            late = [c for c in book.commands if c.fetched is not None and c.completed is None and not (qid == 0 and c.opcode == 0x0C)]
+            late = [c for c in late if (qid, c.cid) not in {(sqid, cid) for sqid, cid, *_ in scene.inside}]
+        if late:
+            yield Finding("in-the-drive", f"The drive has fetched a {named(late[0].key, qid)} from SQ {qid} and hasn't completed it"
+                          f"{f', nor {len(late) - 1} more' if len(late) > 1 else ''}.", sq_evidence(scene, view))
+
+
+CHECKS = (never_rung, cq_full, nobody_moves, not_taken, inside)
