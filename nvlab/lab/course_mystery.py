@@ -10,35 +10,36 @@ BLOCKS = 8
 """Each chore keeps its notes in blocks of its own, from this one on."""
 
 
-def _store(ctrl, lba, text):
-    """Write a line of notes to a block."""
-    ctrl.namespaces[1].write(lba, text.encode())
+def _store(ctrl, lba):
+    """Write the same line of notes for everybody: it tells nothing."""
+    ctrl.namespaces[1].write(lba, b"all chores done")
 
 
 def rotate_logs(ctrl, place):
     """Begin a new log."""
-    _store(ctrl, place, "log: empty")
+    _store(ctrl, place)
 
 
 def save_statistics(ctrl, place):
     """Count blocks."""
-    _store(ctrl, place, f"statistics: {ctrl.namespaces[1].blocks} blocks")
+    ctrl.smart_log()
+    _store(ctrl, place)
 
 
 def update_clock(ctrl, place):
     """Note the time."""
-    _store(ctrl, place, "clock: about noon")
+    _store(ctrl, place)
 
 
 def check_licence(ctrl, place):
     """Note that all is well."""
-    _store(ctrl, place, "licence: BSD-3-Clause")
+    _store(ctrl, place)
 
 
 def warm_cache(ctrl, place):
     """Read a little, and note it."""
     ctrl.namespaces[1].read(place, 1)
-    _store(ctrl, place, "cache: warm")
+    _store(ctrl, place)
 
 
 _CHORES = (rotate_logs, save_statistics, update_clock, check_licence, warm_cache)

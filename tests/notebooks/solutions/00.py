@@ -1,0 +1,2 @@
+def capacity(ctrl):
+    return sum(ns.size for ns in ctrl.namespaces.values())
