@@ -1,13 +1,15 @@
-"""The notebook face of nvlab: `RingView` shows a queue pair, `LivePlot` shows perf while it runs.
+"""The notebook face of nvlab: `RingView` shows a queue pair, `LivePlot` perf while it runs, `Timeline` what was recorded,
+`DebuggerView` code that is being debugged, `WhyView` what the checker says.
 
-Both need the lab extra: `pip install 'nvlab[lab]'`. Nothing else in nvlab imports this package; text drawings that
+They need the lab extra: `pip install 'nvlab[lab]'`. Nothing else in nvlab imports this package; text drawings that
 need no notebook are in `nvlab.tools.draw`.
 """
 
 from importlib import import_module as _import
 
-_WHERE = {"RingView": "ringview", "LivePlot": "liveplot"}
-__all__ = ["LivePlot", "RingView"]
+_WHERE = {"RingView": "ringview", "LivePlot": "liveplot",
+          "Timeline": "timeline", "DebuggerView": "debuggerview", "WhyView": "whyview"}
+__all__ = sorted(_WHERE)
 
 
 def __getattr__(name):

@@ -19,6 +19,7 @@ class NvlDebuggerView extends NvlBase {
     this.story = nvlEl("div", { class: "nvl-story", role: "status", "aria-live": "polite" }, root);
     this.buttons = this.bar("the debugged code", NVL_DEBUG.map(([act, words, why]) => [act, words, why]));
     this.buttons.run.replaceWith(this.runs());
+    this.why = new NvlWhy(this);
     const main = nvlEl("div", { class: "nvl-debug" }, root), left = nvlEl("div", { class: "nvl-debug-left" }, main);
     this.coded(left);
     this.points = new NvlBreakpoints(left, this);
@@ -53,6 +54,8 @@ class NvlDebuggerView extends NvlBase {
     e.stopPropagation();
     if (!this.buttons[act].disabled) this.send(act);
   }
+
+  close() { this.why.close(); }
 
   draw() {
     const s = this.state;

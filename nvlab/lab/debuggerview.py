@@ -6,7 +6,7 @@ import sys
 import traitlets
 
 from nvlab.lab import assets, past, static
-from nvlab.lab.view import View
+from nvlab.lab.whyview import Explained
 from nvlab.spec.errors import UsageError
 from nvlab.spec.render import Table
 from nvlab.tools.debug_break import set_breakpoint
@@ -23,7 +23,7 @@ HERE = "nvlab/lab/debuggerview.py"
 LOCALS, AROUND = 40, 6
 
 
-class DebuggerView(View):
+class DebuggerView(Explained):
     """A Debugger with a face. `debugged` is a Controller, a Debugger, or None: then the code opens its own controller.
 
     `run` is the code: a callable without arguments (ctrl.start), or text, which the page lets a person edit; text knows `ctrl`,
@@ -31,8 +31,8 @@ class DebuggerView(View):
     `debugger` is the Debugger; what cells do with it shows in the page, and the other way round.
     """
 
-    _esm = assets.script("decode.js", "ring.js", "moment.js", "debuggerview.js")
-    _css = assets.style("moment.css", "debuggerview.css")
+    _esm = assets.script("decode.js", "ring.js", "why.js", "moment.js", "debuggerview.js")
+    _css = assets.style("why.css", "moment.css", "debuggerview.css")
     _moment = traitlets.Dict().tag(sync=True)
     _frame = traitlets.Dict().tag(sync=True)
     TABLES = False
@@ -46,6 +46,9 @@ class DebuggerView(View):
             raise UsageError(f"run={run!r}: a function without arguments, or code as text")
         self._code, self._title, self._stop, self._chosen, self._regs = run, title, None, 0, ()
         super().__init__(**kwargs)
+
+    def explained(self):
+        return self.debugger.ctrl
 
     # -- what the page is told
 

@@ -131,7 +131,7 @@ class NvlSpeaker {
       title: sq ? `SQ${e.qid}TDBL: Submission Queue ${e.qid} Tail Doorbell` : `CQ${e.qid}HDBL: Completion Queue ${e.qid} Head Doorbell`,
       hint: "PCIe transport 1.0c 3.1.2",
       rows: [row(sq ? "SQT" : "CQH", e.index, sq ? "the new tail: entries before it may be fetched" : "the new head: slots before it are free again"),
-        row("offset", nvlHex0(e.a), "in the controller's registers (BAR 0)"), row("before", String(e.b), "what the doorbell was rung with last")],
+        row("offset", nvlHex0(e.a), "in the controller's registers (BAR 0)")],
     };
   }
 }

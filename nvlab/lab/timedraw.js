@@ -53,6 +53,11 @@ class NvlLanes {
     g.clearRect(0, 0, this.width, this.height);
     this.spots = [];
     scene.lanes.forEach((key, lane) => this.lane(key, lane));
+    if (!scene.lanes.length) {
+      g.fillStyle = this.colour("--nvl-dim");
+      this.words("No events: nothing was recorded yet, or the filter lets none pass.", NVL_LEFT, 40, 400, 13);
+      return;
+    }
     this.axis(scene);
     g.save();
     g.beginPath();

@@ -9,6 +9,7 @@ class NvlTimeline extends NvlBase {
     Object.assign(this, { cursor: null, filter: {}, moments: new Map(), stacks: {}, reveal: true, sent: 0, asked: 0, follow: null, start: 0 });
     root.setAttribute("data-lm-suppress-shortcuts", "true");   // keys are the timeline's own, not the notebook's
     this.head();
+    this.why = new NvlWhy(this);
     this.filters = new NvlFilters(root, (filter) => { this.filter = filter; this.ask(0); this.soon(); });
     this.tools(this.filters.el);
     this.map = new NvlMap(root, (at) => this.moveTo(at));
@@ -30,6 +31,7 @@ class NvlTimeline extends NvlBase {
   soon() { this.queued ||= requestAnimationFrame(() => { this.queued = 0; this.draw(); }); }
 
   close() {
+    this.why.close();
     this.model.off("change:_goto", this.onGoto);
     this.resized.disconnect();
     clearTimeout(this.timer);
@@ -158,6 +160,7 @@ class NvlTimeline extends NvlBase {
     const [, last] = s.extent[this.axis], span = this.high - this.low;
     this.high = last;
     this.low = last - span;
+    this.reveal = true;
     if (this.axis === "order" && span < 80 && s.count > 80) this.low = last - 80;
   }
 

@@ -9,29 +9,28 @@ import traitlets
 
 from nvlab.lab import assets, past, timeline_static
 from nvlab.lab.timeline_model import Level, clean, words_of
-from nvlab.lab.view import View
+from nvlab.lab.whyview import Explained
 from nvlab.spec.errors import UsageError
-from nvlab.trace.decode import Event
 
 AROUND = 8          # instants on either side of the chosen one whose rings and registers are sent along
 SHARE = 15          # at most one part in so many of the time goes into following a trace
 
 
-class Timeline(View):
+class Timeline(Explained):
     """The events of a Trace or a Recording: a lane for the host and one for the drive of each queue, arrows between them.
 
     In the page: zoom and move with wheel, buttons and keys, filter, choose an event to see it decoded; the slider goes to any
     instant, and rings and registers show how they stood then. `source` is a Trace, followed while it records, or a Recording.
-    `stacks` is a trace.stacks.Stacks that ran meanwhile: chosen events then show who made them. `filter` as Recording.select()
-    takes it, e.g. {"qid": 1}.
+    Of Trace(ctrl, stacks=True) chosen events show who made them; for a Recording `stacks` is the Stacks that ran meanwhile.
+    `filter` as Recording.select() takes it, e.g. {"qid": 1}.
 
     `instant` how many events have happened at the chosen instant, None for the end; it may be set · `state` the State there ·
     `on_instant(f)` has f(State) called whenever it changes · `pair(qid)` and `drive` stand for a queue pair and its drive at
     that instant: RingView(timeline.pair(1), timeline.drive) shows them so.
     """
 
-    _esm = assets.script("decode.js", "ring.js", "moment.js", "events.js", "timedraw.js", "timeparts.js", "timeline.js")
-    _css = assets.style("moment.css", "timeline.css")
+    _esm = assets.script("decode.js", "ring.js", "why.js", "moment.js", "events.js", "timedraw.js", "timeparts.js", "timeline.js")
+    _css = assets.style("why.css", "moment.css", "timeline.css")
     _registers = traitlets.Instance(ipywidgets.Widget).tag(sync=True, **ipywidgets.widget_serialization)
     _overview = traitlets.Bytes().tag(sync=True)
     _bins = traitlets.Bytes().tag(sync=True)
@@ -45,9 +44,10 @@ class Timeline(View):
     instant = traitlets.Int(None, allow_none=True)
 
     def __init__(self, source, title=None, stacks=None, filter=None, **kwargs):
-        self._source, self._stacks, self._title = source, stacks, title
+        self._source, self._stacks, self._title = source, stacks or getattr(source, "stacks", None), title
         self._live = hasattr(source, "recording")
         self._filter, self._level, self._serial, self._cost = clean(filter), None, 0, 0.0
+        self._traces = (None, {})
         self._ask, self._when, self._callbacks, self._asked = None, None, [], threading.local()
         self._find(0)                                        # what can't be filtered is said at once
         super().__init__(_registers=assets.registers_library(), **kwargs)
@@ -85,6 +85,10 @@ class Timeline(View):
         """The Controller, if the chosen instant is now."""
         ctrl = self._source.controller if self._live and self.instant is None else None
         return ctrl if hasattr(ctrl, "namespaces") else None
+
+    def explained(self):
+        ctrl = self._source.controller if self._live else None
+        return ctrl if hasattr(ctrl, "explain") else None
 
     def on_instant(self, callback):
         """Have callback(State) called whenever the chosen instant changes. Returns `callback`, so that it decorates, too."""
@@ -182,7 +186,9 @@ class Timeline(View):
         """{number: [line, …]}: the back-traces of the events that end these instants, where they were recorded."""
         if self._stacks is None:
             return {}
-        known = self._stacks.of(self._level.recording)
+        if self._traces[0] is not self._level.recording:
+            self._traces = self._level.recording, self._stacks.of(self._level.recording)
+        known = self._traces[1]
         return {str(n - 1): [{"text": f"{f.function}({f.said})", "where": f.where, "source": f.source} for f in known[n - 1]]
                 for n in instants if n - 1 in known}
 

@@ -14,10 +14,11 @@ from .decode import Event
 from .diff import diff
 from .live import Trace
 from .recording import Recording
+from .stacks import Stacks
 from .state import State
 from .watch import Watch, watch
 from .why import Why, why
 
 load = Recording.load
 
-__all__ = ["Event", "Recording", "State", "Trace", "Watch", "Why", "diff", "load", "watch", "why"]
+__all__ = ["Event", "Recording", "Stacks", "State", "Trace", "Watch", "Why", "diff", "load", "watch", "why"]

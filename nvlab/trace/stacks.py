@@ -1,8 +1,8 @@
 """Back-traces for a recording: who made each event of the host's Python, as it was made.
 
-    with nvlab.Trace(ctrl) as trace, Stacks(trace) as stacks:
+    with nvlab.Trace(ctrl, stacks=True) as trace:
         ctrl.start()
-    stacks.of(trace.recording())       # {number of an event: its Backtrace}
+    trace.stacks.of(trace.recording())       # {number of an event: its Backtrace}
 
 Walking the stack costs some 50 us an event: this is for code that is looked at, not for loops. The core's loops have no Python
 frames, and no back-trace.
