@@ -1,18 +1,18 @@
 """`nvlab lab`: start JupyterLab on the first notebook of the course."""
 
-import importlib.metadata
 import os
 import pathlib
-import shutil
 import sys
 import webbrowser
 
 from nvlab.spec.errors import UsageError
 
+from . import notebooks
+
 __all__ = ["add_parser", "find_notebooks", "run"]
 
-FIRST = "01-first-io.ipynb"
-COPIED = "nvlab-notebooks"
+FIRST = "00-tour.ipynb"
+COPIED = notebooks.COPIED
 
 
 def add_parser(subparsers):
@@ -84,31 +84,14 @@ def find_notebooks(name=FIRST) -> tuple[pathlib.Path, pathlib.Path]:
     checkout = pathlib.Path(__file__).resolve().parents[2]
     if (checkout / "notebooks" / FIRST).is_file():
         return checkout, _named(checkout / "notebooks", name)
-    installed = installed_notebooks()
+    installed = notebooks.installed()
     if not installed:
         raise UsageError(f"the notebooks are not installed beside nvlab ({checkout}): run nvlab lab in a checkout of the "
                          "project, or give the path of a notebook")
     target = pathlib.Path(COPIED).resolve()
     _named(installed[0].parent, name)
-    try:
-        target.mkdir(exist_ok=True)
-        for source in installed:
-            if not (target / source.name).exists():
-                shutil.copyfile(source, target / source.name)
-    except OSError as error:
-        raise UsageError(f"the notebooks can't be copied to {target}: {error.strerror}; go to a directory that can be "
-                         "written") from error
+    notebooks.copy(installed, target)
     return target, _named(target, name)
-
-
-def installed_notebooks() -> list[pathlib.Path]:
-    """The notebooks that a wheel brought along (share/nvlab/notebooks), in reading order."""
-    try:
-        files = importlib.metadata.files("nvlab") or []
-    except importlib.metadata.PackageNotFoundError:
-        return []
-    found = [pathlib.Path(file.locate()).resolve() for file in files if file.match("share/nvlab/notebooks/*.ipynb")]
-    return sorted(path for path in found if path.is_file())
 
 
 def _named(folder, name):

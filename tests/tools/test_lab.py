@@ -28,7 +28,7 @@ def parse(*argv):
 
 def test_in_a_checkout_the_notebooks_are_used_in_place():
     assert lab.find_notebooks() == (ROOT, ROOT / "notebooks" / lab.FIRST)
-    assert lab.find_notebooks("01")[1].name == lab.FIRST
+    assert lab.find_notebooks("01")[1].name == "01-first-io.ipynb"
 
 
 def test_a_path_is_taken_as_it_is(tmp_path):
@@ -49,10 +49,10 @@ def test_from_a_wheel_they_are_copied_once(tmp_path, monkeypatch):
     (share / lab.FIRST).write_text("original")
     monkeypatch.setattr(lab, "__file__", str(tmp_path / "site" / "nvlab" / "tools" / "lab.py"))
     monkeypatch.chdir(work)
-    monkeypatch.setattr(lab, "installed_notebooks", lambda: [])
+    monkeypatch.setattr(lab.notebooks, "installed", lambda: [])
     with pytest.raises(UsageError, match="not installed beside nvlab"):
         lab.find_notebooks()
-    monkeypatch.setattr(lab, "installed_notebooks", lambda: [share / lab.FIRST])
+    monkeypatch.setattr(lab.notebooks, "installed", lambda: [share / lab.FIRST])
     root, path = lab.find_notebooks()
     assert root == work / lab.COPIED and path.read_text() == "original"
     path.write_text("changed")
@@ -64,7 +64,7 @@ def test_options(monkeypatch):
     assert args.notebook == "01"
     options = lab.jupyter_options(args, ROOT, ROOT / "notebooks" / lab.FIRST, browser=False)
     assert {"--no-browser", "--ServerApp.port=9000", "--ServerApp.ip=0.0.0.0", "--ServerApp.token=x",
-            "--LabApp.default_url=/lab/tree/notebooks/01-first-io.ipynb"} <= set(options)
+            "--LabApp.default_url=/lab/tree/notebooks/00-tour.ipynb"} <= set(options)
     for uid, wanted in ((0, True), (1000, False)):
         monkeypatch.setattr(os, "geteuid", lambda uid=uid: uid)
         assert ("--allow-root" in lab.jupyter_options(parse(), ROOT, ROOT / "notebooks" / lab.FIRST, browser=True)) is wanted
@@ -88,7 +88,7 @@ def test_it_starts_without_a_browser_and_prints_an_url_that_answers(tmp_path):
     killer.start()
     try:
         url = next((m[0] for line in process.stdout if (m := re.search(r"http://\S+token=\w+", line))), None)
-        assert url and "/lab/tree/notebooks/01-first-io.ipynb" in url
+        assert url and "/lab/tree/notebooks/00-tour.ipynb" in url
         assert b"JupyterLab" in fetch(url)
     finally:
         killer.cancel()
