@@ -47,7 +47,7 @@ def _registers(ctrl):
     found = {}
     for name, register in registers.ALL.items():
         parts = [held.get(register.offset + at) for at in range(0, register.size, 4)]
-        if register.readable and parts[0] is not None:
+        if register.readable and (parts[0] is not None or name in FIRST[:5]):
             whole = sum((part or 0) << 32 * n for n, part in enumerate(parts))
             found[name] = register.decode(whole & (1 << 8 * register.size) - 1)
     return found

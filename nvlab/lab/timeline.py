@@ -99,8 +99,6 @@ class Timeline(Explained):
         """Choose an instant: an Event (it has just happened), ns since the recording began, or None for the end."""
         if when is None:
             self.instant = None
-        elif isinstance(when, Event):
-            self.instant = self.recording.at(when).count
         else:
             self.instant = self.recording.at(when).count
 
@@ -156,10 +154,11 @@ class Timeline(Explained):
         low, high = ask.get("low", start[0]), ask.get("high", start[1])
         if ask.get("follow"):
             low, high = last - (high - low), last
-        left, right, (events, entries) = level.window(axis, low, high)
+        left, right, found = level.window(axis, low, high)
+        events, entries = found or level.pack(0, 0)
         return {"_overview": level.bins(axis, first, last).tobytes(), "_events": events.tobytes(), "_entries": entries.tobytes(),
-                "_bins": b"" if len(events) else level.bins(axis, low, high).tobytes(),
-                "_window": {"axis": axis, "low": left, "high": right, "whole": [first, last], "exact": bool(len(events)),
+                "_bins": b"" if found else level.bins(axis, low, high).tobytes(),
+                "_window": {"axis": axis, "low": left, "high": right, "whole": [first, last], "exact": found is not None,
                             "serial": self._serial, "n": ask.get("n", 0)}}
 
     def _around(self):

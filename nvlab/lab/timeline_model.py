@@ -120,7 +120,7 @@ class Level:
     # -- events
 
     def window(self, axis, low, high):
-        """(lowest place, highest place, events) to send for a page that looks at low..high; no events where they are too many.
+        """(lowest place, highest place, events or None) to send for a page that looks at low..high; None where they are too many.
 
         What lies to the left and right is sent along as far as there is room, so that the page can be moved at once.
         """
@@ -129,7 +129,7 @@ class Level:
             first, last = self._span(axis, left, right)
             if last - first <= MOST:
                 return left, right, self.pack(first, last)
-        return low, high, self.pack(0, 0)
+        return low, high, None
 
     def near(self, count):
         """The events around an instant, `count` events of the recording having happened."""

@@ -51,14 +51,14 @@ class Explained(View):
     """A View that carries what the checker says of `explained()`, a Controller or None, while the page sees it."""
 
     _why = traitlets.Dict().tag(sync=True)
-    STILL = STILL_S
+    STILL, _asker = STILL_S, None
 
     def explained(self):
         """The Controller that the strip speaks of; None: no strip."""
         return None
 
     def __init__(self, **kwargs):
-        self._asker, self._asking = None, threading.Lock()
+        self._asking = threading.Lock()
         super().__init__(**kwargs)
         self._asker = Publisher(f"nvlab-why-{type(self).__name__.lower()}", self.ask_why, lambda: PERIOD_S, lambda: View.watched(self))
         self.ask_why()

@@ -1,0 +1,71 @@
+"""The checker in the notebook: WhyView, and the strip of other views."""
+import threading
+import time
+import types
+
+import pytest
+
+import nvlab
+from nvlab import cmd
+from nvlab.lab import DebuggerView, Timeline, WhyView, whyview
+
+
+@pytest.fixture
+def ctrl():
+    with nvlab.probe("embedded:mode=manual") as ctrl:
+        ctrl.disable()
+        ctrl.create_admin_queue(depth=8)
+        ctrl.enable()
+        yield ctrl
+
+
+def test_the_moment_something_stands_still(ctrl):
+    view = WhyView(ctrl)
+    assert view._why["ok"] and view._why["sentence"].startswith("Nothing is wrong")
+    ctrl.admin.sq.post(cmd.identify(cns=1, prp1=ctrl.alloc(4096)))
+    view.act("look")
+    assert view._why["severity"] == "waiting" and "SQ0TDBL is still 0" in view._why["sentence"]
+    finding = view._why["findings"][0]
+    assert finding["cite"] and "sq.ring()" in finding["remedy"] and ["SQ0TDBL", "0"] in finding["evidence"]
+    assert repr(view) == str(ctrl.why()) and "SQ0TDBL" in view.picture()
+    view.close()
+
+
+def test_it_is_asked_only_while_somebody_looks(ctrl):
+    view = WhyView(ctrl)
+    view._on_message(view, {"do": "here", "view": "a"}, [])
+    ctrl.admin.sq.post(cmd.identify(cns=1, prp1=ctrl.alloc(4096)))
+    deadline = time.monotonic() + 5
+    while view._why["ok"] and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not view._why["ok"]
+    view.close()
+    assert not [t for t in threading.enumerate() if t.name.startswith("nvlab-why")]
+
+
+def finding(severity):
+    return types.SimpleNamespace(rule="x", title="X", severity=severity, sentence="It stands.", evidence=[("a", 1)], cite="base", remedy="go")
+
+
+@pytest.mark.parametrize("severity, seconds, shown", [("error", 0, True), ("waiting", 0, False), ("waiting", 2, True), ("note", 0, False)])
+def test_what_only_waits_is_told_once_it_has_waited(severity, seconds, shown):
+    why = types.SimpleNamespace(ok=False, severity=severity, sentence="It stands.", title="X", all=[finding(severity)], seen="")
+    assert whyview.told(why, seconds=seconds)["ok"] is not shown
+
+
+def test_views_of_one_controller_share_one_answer(ctrl, monkeypatch):
+    asked = []
+    monkeypatch.setattr(ctrl, "explain", lambda c: asked.append(c) or types.SimpleNamespace(
+        ok=True, rule="", severity="ok", sentence="Fine.", title="All is well", all=[], seen=""))
+    views = [WhyView(ctrl), DebuggerView(ctrl), Timeline(nvlab.Trace(ctrl))]
+    assert len(asked) == 1 and all(view._why["sentence"] == "Fine." for view in views)
+    for view in views:
+        view.close()
+
+
+def test_a_controller_that_is_gone_is_no_trouble(ctrl):
+    view = WhyView(ctrl)
+    ctrl.close()
+    view.ask_why(0)
+    assert view._why == {}
+    view.close()
