@@ -14,6 +14,7 @@ cdef class Bar:
     cdef int c_write32(self, uint64_t offset, uint32_t value) noexcept nogil
     cdef volatile uint32_t *direct(self, uint64_t offset) noexcept nogil
     cdef bint alive(self) noexcept nogil
+    cdef uint32_t csts(self) noexcept nogil
     cdef uint32_t queue_at(self, uint64_t doorbell) noexcept nogil
 
 

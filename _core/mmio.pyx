@@ -2,6 +2,7 @@
 """MMIO: exactly one access of exactly the asked width to a register, checked for alignment and bounds."""
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
+from nvlab._core cimport nvme
 from nvlab._core.atomics cimport nv_mmio_read32, nv_mmio_read64, nv_mmio_write32, nv_mmio_write64
 from nvlab._core.trace cimport CQ_DOORBELL, HOST, REG_READ, REG_WRITE, SQ_DOORBELL, Lane
 from nvlab.spec.errors import ControllerGone, RegisterError
@@ -50,6 +51,10 @@ cdef class Bar:
 
     cdef bint alive(self) noexcept nogil:
         return True
+
+    cdef uint32_t csts(self) noexcept nogil:
+        """CSTS as a loop can look at it in passing; 0 where that would take a round trip."""
+        return 0
 
     cdef uint32_t queue_at(self, uint64_t doorbell) noexcept nogil:
         """The queue whose doorbell lies at an offset: SQ tail and CQ head by turns from 1000h on (PCIe transport 1.0c 3.1.2)."""
@@ -124,6 +129,12 @@ cdef class MappedBar(Bar):
         self.memory = memoryview(memory)           # exported: an mmap can't be closed underneath us
         self.ptr = &view[0]
         self.size = view.shape[0]
+
+    cdef uint32_t csts(self) noexcept nogil:
+        return nv_mmio_read32(self.ptr + nvme.REG_CSTS) if self.size >= DOORBELLS else 0
+
+    cdef bint alive(self) noexcept nogil:
+        return self.csts() != <uint32_t>0xFFFFFFFFu        # all ones: nobody answers
 
     cdef int c_read32(self, uint64_t offset, uint32_t *value) noexcept nogil:
         if offset > self.size - 4:

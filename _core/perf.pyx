@@ -21,13 +21,15 @@ from nvlab._core.ssd cimport DataPath, ssd_t, ssd_try_poll
 from nvlab._core.trace cimport CQ_DOORBELL, CQE_SEEN, HOST, INTERRUPT, SQ_DOORBELL, Lane, emit, emit_sqe, lane_t, nv_traced
 from nvlab.spec.errors import UsageError
 
-ENDS = ("running", "time", "count", "stopped", "gone", "timeout", "protocol", "reset")
+ENDS = ("running", "time", "count", "stopped", "gone", "timeout", "protocol", "reset", "fatal")
 """Why a loop ended, by its code: the deadline passed, the count was reached, somebody asked, the device vanished,
-commands were never completed, the device completed what was not outstanding, or a controller reset cut it off."""
+commands were never completed, the device completed what was not outstanding, a controller reset cut it off, or the
+controller failed (CSTS.CFS)."""
 
 cdef enum:
-    RUNNING, TIME, COUNT, STOPPED, GONE, TIMEOUT, PROTOCOL, RESET
+    RUNNING, TIME, COUNT, STOPPED, GONE, TIMEOUT, PROTOCOL, RESET, FATAL
     IO_CQ_BATCH = 256
+    CFS = 1 << 1                        # of CSTS (base 2.0c 3.1.3.6)
     ABANDON = 2                         # a value of `stopping`
     NAP = 20000000                      # ns to sleep for an interrupt before a look around
 
@@ -295,6 +297,9 @@ cdef class PerfLoop:
         cdef int i
         if not self.bar.alive():
             self.ended = GONE
+            return
+        if self.bar.csts() & CFS:
+            self.ended = FATAL
             return
         for i in range(self.queue_count):
             if self.queues[i].outstanding and now - self.queues[i].progress > self.timeout_ns and now > self.queues[i].progress:

@@ -11,7 +11,7 @@ from nvlab._core.histogram import Histogram
 from nvlab._core.perf import PerfLoop
 from nvlab.spec import status
 from nvlab.spec.commands import cmd
-from nvlab.spec.errors import ControllerError, ControllerGone, ControllerTimeout, Error, UsageError
+from nvlab.spec.errors import ControllerError, ControllerFatal, ControllerGone, ControllerTimeout, Error, UsageError
 
 from .namespace import MAX_BLOCKS
 from .perf_result import PerfResult, PerfSnapshot, combine
@@ -287,7 +287,7 @@ class Perf:
     def result(self):
         """The PerfResult of a run that has ended.
 
-        Raises ControllerGone or ControllerTimeout when the device ended it, UsageError while it runs or before it began.
+        Raises ControllerGone, ControllerFatal or ControllerTimeout when the device ended it, UsageError while it runs or before it began.
         """
         if self.running or not self.workers:
             raise UsageError("perf: no result before the run has ended; snapshot() tells how it goes")
@@ -321,6 +321,8 @@ class Perf:
         so_far = f"after {done.ios} I/Os in {done.seconds:.1f} s"
         if ended == "gone":
             raise ControllerGone(f"perf: the controller vanished {so_far} ({self.controller.function.gone() or 'no answer'}); attach again")
+        if ended == "fatal":
+            raise ControllerFatal(f"perf: CSTS.CFS is set, a fatal error, {so_far}; reset() resets the controller")
         if ended == "timeout":
             raise ControllerTimeout(f"perf: commands were not completed within {self.controller.timeout:g} s, {so_far}; "
                                     "disable() and start() reset the controller")

@@ -109,7 +109,7 @@ def test_what_it_refuses():
     for entries, buffers in ((rig.entries[:, :32].copy(), data), (rig.entries[:4].copy(), data), (rig.entries[:4].copy(), data[:4, :512])):
         with pytest.raises(UsageError, match="entries must be"):
             loop.add_queue(rig.sq, rig.cq, entries, buffers, first_lba=0, blocks=64)
-    assert set(ENDS) == {"running", "time", "count", "stopped", "gone", "timeout", "protocol", "reset"}
+    assert set(ENDS) == {"running", "time", "count", "stopped", "gone", "timeout", "protocol", "reset", "fatal"}
 
 
 def test_fewer_blocks_than_one_io():

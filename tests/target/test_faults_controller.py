@@ -138,12 +138,13 @@ def test_vanish_at_a_command(ctrl, faults):
 
 
 @pytest.mark.parametrize("mode", ["inline", "thread"])
-@pytest.mark.parametrize("what", ["vanish", "fatal", "drop"])
-def test_perf_notices(mode, what):
-    with nvlab.attach(f"embedded:mode={mode},size=1M", timeout=0.1) as ctrl:
+@pytest.mark.parametrize("what, error, timeout", [
+    ("vanish", errors.ControllerGone, 30), ("fatal", errors.ControllerFatal, 30), ("drop", errors.ControllerTimeout, 0.1)])
+def test_perf_notices(mode, what, error, timeout):
+    with nvlab.attach(f"embedded:mode={mode},size=1M", timeout=timeout) as ctrl:
         getattr(ctrl.ssd.faults, what)(opcode="Read", after=500, count=1)
         begin = time.monotonic()
-        with pytest.raises(errors.ControllerError):
+        with pytest.raises(error):
             Perf(ctrl, io_size=512, depth=16, workload="read", count=100000).run()
         assert time.monotonic() - begin < 5
 
