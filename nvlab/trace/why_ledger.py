@@ -80,7 +80,8 @@ class Mark:
 
 class Ledger:
     """The books. `recorded` False: nobody recorded. `sqs`, `cqs` {qid: Sq or Cq} · `marks` what was done wrong · `faults`
-    [(name, number, qid, its command's key)] · `written` {register: the value that the host wrote} · `at_enable` those of the moment of CC.EN = 1."""
+    [(name, number, qid, its command's key)] · `written` {register: the value that the host wrote} · `at_enable` those of the
+    moment of CC.EN = 1."""
 
     def __init__(self, recording=None, peeks=(), drive=True):
         self.recorded, self.drive = recording is not None, drive

@@ -98,8 +98,8 @@ class _Case:
         words = _words(listed)
         if self.mapped(words[0]) and all(word == 0 or self.mapped(word) for word in words[1:]):
             shown = ", ".join(f"{word:#x}" for word in words if word)
-            return self.finding("prp2-list-for-page", f"PRP2 is the second of two pages, and what lies there is a PRP list; the drive takes "
-                                "the list's own page for data", ("At PRP2", f"{shown}: page addresses"))
+            return self.finding("prp2-list-for-page", "PRP2 is the second of two pages, and what lies there is a PRP list; the "
+                                "drive takes the list's own page for data", ("At PRP2", f"{shown}: page addresses"))
         return None
 
     def wrong_list(self, listed, failed):

@@ -106,7 +106,9 @@ def _sq_before_cq(scene, failure, opcode):
     if failure.sqid != 0 or failure.status is not status.COMPLETION_QUEUE_INVALID:
         return None
     command = failure.command
-    which = f"SQ {int(command.qid)} completes to CQ {int(command.cqid)}, which" if command is not None and opcode == 1 else "its completion queue"
+    which = "its completion queue"
+    if command is not None and opcode == 1:
+        which = f"SQ {int(command.qid)} completes to CQ {int(command.cqid)}, which"
     return Finding("sq-before-cq", f"Create I/O SQ was refused: {which} doesn't exist.",
                    [*failure.evidence(), ("CQs, drive", ", ".join(str(q) for q in sorted(scene.cqs)) or "none")])
 
@@ -116,11 +118,11 @@ def _queue_size(scene, failure, opcode):
         return None
     qsize, mqes = int(failure.command.qsize), int(scene.registers["CAP"].MQES)
     if qsize == mqes + 1:
-        return Finding("zero-based-size", f"{failure.command.name} was refused: QSIZE = {qsize} asks for {qsize + 1} entries, and CAP.MQES = "
-                       f"{mqes} allows {mqes + 1}; both are zero-based.", [*failure.evidence(), ("CAP.MQES", mqes)])
+        return Finding("zero-based-size", f"{failure.command.name} was refused: QSIZE = {qsize} asks for {qsize + 1} entries, and "
+                       f"CAP.MQES = {mqes} allows {mqes + 1}; both are zero-based.", [*failure.evidence(), ("CAP.MQES", mqes)])
     if qsize == 0:
-        return Finding("zero-based-size", f"{failure.command.name} was refused: QSIZE = 0 asks for one entry, and a queue has two at least; "
-                       "QSIZE is zero-based.", failure.evidence())
+        return Finding("zero-based-size", f"{failure.command.name} was refused: QSIZE = 0 asks for one entry, and a queue has two "
+                       "at least; QSIZE is zero-based.", failure.evidence())
     return None
 
 

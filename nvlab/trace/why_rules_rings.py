@@ -166,15 +166,15 @@ def _overrun(scene, mark):
                 *(cq_evidence(scene, view) if view is not None else ()), ("Event", mark.number)]
     first = mark.tail
     if mark.value == 0 and first == mark.size - 1 and mark.released == mark.there + 1:
-        return Finding("zero-based-size", f"{bell} went from {mark.old} to 0 while the drive still had slot {first} to fill: it was told "
-                       f"of {mark.size} entries, and the host wraps after {mark.size - 1}; most likely the zero-based size is one too large.",
-                       evidence)
+        return Finding("zero-based-size", f"{bell} went from {mark.old} to 0 while the drive still had slot {first} to fill: it was "
+                       f"told of {mark.size} entries, and the host wraps after {mark.size - 1}; most likely the zero-based size is one "
+                       "too large.", evidence)
     if first == 0 and mark.taken >= mark.size:
         return Finding("wrong-phase", f"The host took slot 0 of CQ {mark.qid} for new after the wrap, and the drive has not posted "
                        "there since: it is the completion of the lap before; the expected Phase Tag did not turn over.", evidence)
     lap = "that still holds the lap before" if mark.taken >= mark.size else "that was never posted"
-    return Finding("stale-completion", f"{bell} went from {mark.old} to {mark.value}, past the {counted(mark.there, 'completion')} that the "
-                   f"drive had posted: the host took slot {first} for new, {lap}.", evidence)
+    return Finding("stale-completion", f"{bell} went from {mark.old} to {mark.value}, past the {counted(mark.there, 'completion')} "
+                   f"that the drive had posted: the host took slot {first} for new, {lap}.", evidence)
 
 
 def _after_doorbell(scene, mark):
@@ -191,9 +191,9 @@ def _after_doorbell(scene, mark):
     if raw is not None:
         evidence.append(("There now", "64 zero bytes" if raw == BLANK else named(key_of(raw), qid)))
     if getattr(mark, "last", False) and fetched in (None, (0, 0, 0)) and raw == BLANK:
-        return Finding("zero-based-size", f"The doorbell handed slot {mark.slot} of SQ {qid} over, its last, and it is empty: the drive was told of "
-                       f"{mark.size} entries, and the host wraps after {mark.size - 1}; most likely the zero-based size is one too large.",
-                       [*evidence, *(sq_evidence(scene, view) if view is not None else ())])
+        return Finding("zero-based-size", f"The doorbell handed slot {mark.slot} of SQ {qid} over, its last, and it is empty: the drive "
+                       f"was told of {mark.size} entries, and the host wraps after {mark.size - 1}; most likely the zero-based size is "
+                       "one too large.", [*evidence, *(sq_evidence(scene, view) if view is not None else ())])
     empty = raw == BLANK and not (fetched and any(fetched))
     what = "and nothing was ever written there" if empty else "before the command was in it"
     return Finding("entry-after-doorbell", f"SQ{qid}TDBL handed slot {mark.slot} over {what}: the drive may fetch, and execute, what "
@@ -234,8 +234,8 @@ def waiting_entries(scene):
                                ("There now", named(key_of(raws[slot]), qid)), *sq_evidence(scene, view)])
                 break
             if raws[slot] == BLANK:
-                yield Finding("entry-after-doorbell", f"SQ{qid}TDBL hands slot {slot} over, and it is empty: nothing was written there yet.",
-                              sq_evidence(scene, view))
+                yield Finding("entry-after-doorbell", f"SQ{qid}TDBL hands slot {slot} over, and it is empty: nothing was written "
+                              "there yet.", sq_evidence(scene, view))
                 break
 
 
@@ -265,8 +265,8 @@ def late_entry(scene):
         if command is None or command.fetched is None or command.key is None or raw is None or raw == BLANK:
             continue
         if command.key != key_of(raw):
-            yield Finding("entry-after-doorbell", f"The drive fetched SQ{qid}[{slot}] before the command was in it: the doorbell came first.",
-                          [("Fetched", "64 zero bytes" if not any(command.key) else named(command.key, qid)),
+            yield Finding("entry-after-doorbell", f"The drive fetched SQ{qid}[{slot}] before the command was in it: the doorbell "
+                          "came first.", [("Fetched", "64 zero bytes" if not any(command.key) else named(command.key, qid)),
                            ("There now", named(key_of(raw), qid)), *sq_evidence(scene, view)])
 
 

@@ -60,7 +60,8 @@ def status(scene):
                       "takes address 0 for the queue, or one entry for its size.", _shown(scene, "CC", "CSTS", "AQA", "ASQ", "ACQ"))
     elif not csts.RDY:
         seconds = scene.registers["CAP"].TO.seconds
-        yield Finding("not-ready", f"The controller is enabled and not ready: CC.EN is 1, CSTS.RDY still 0; CAP.TO allows it {seconds:g} s.",
+        yield Finding("not-ready", "The controller is enabled and not ready: CC.EN is 1, CSTS.RDY still 0; CAP.TO allows it "
+                      f"{seconds:g} s.",
                       _shown(scene, "CC", "CSTS"))
 
 

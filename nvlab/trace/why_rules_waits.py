@@ -26,7 +26,8 @@ def never_rung(scene):
             continue
         if scene.ledger.sqs.get(qid) is not None and scene.ledger.sqs[qid].still is not None and ring is None:
             continue                             # it was rung, and didn't move: that is said elsewhere
-        yield Finding("doorbell-never-rung", f"{said}: the doorbell was never rung for {'that entry' if count == 1 else f'these {count} entries'}.",
+        what = "that entry" if count == 1 else f"these {count} entries"
+        yield Finding("doorbell-never-rung", f"{said}: the doorbell was never rung for {what}.",
                       sq_evidence(scene, view), remedy=f"write SQ{qid}TDBL with {(view.tail + count) % view.size}"
                       f"{' (sq.ring())' if ring is not None else ''}")
 
@@ -47,7 +48,8 @@ def cq_full(scene):
             continue
         book, ring = scene.ledger.cqs.get(qid), cq.ring
         never = "was never rung" if book is not None and book.whole and not book.doorbells else f"is still {cq.head}"
-        taken = f", though the host has taken {(ring.head - cq.head) % cq.size} of them" if ring is not None and ring.head != cq.head else ""
+        count = (ring.head - cq.head) % cq.size if ring is not None else 0
+        taken = f", though the host has taken {count} of them" if count else ""
         yield Finding("cq-doorbell-never-rung", f"CQ {qid} is full: the drive posted {cq.size - 1} completions and CQ{qid}HDBL {never}"
                       f"{taken}; it fetches no more until it gets slots back.",
                       [*cq_evidence(scene, cq), ("Waiting", counted(_blocked(scene, cq), "command"))])
@@ -57,20 +59,24 @@ def nobody_moves(scene):
     """The drive could go on, and nobody lets it."""
     if not up(scene) or scene.ssd is None or scene.registers["CSTS"].CFS:
         return
-    able = [view for view in scene.sqs.values() if view.rung and not owned(view) and view.cqid in scene.cqs and not scene.cqs[view.cqid].full]
+    able = [view for view in scene.sqs.values()
+            if view.rung and not owned(view) and view.cqid in scene.cqs and not scene.cqs[view.cqid].full]
     held = [(sqid, cid, opcode, state) for sqid, cid, opcode, state in scene.inside if state == "fetched" or sqid in scene.sqs
             and scene.sqs[sqid].cqid in scene.cqs and not scene.cqs[scene.sqs[sqid].cqid].full]
     if not able and not held:
         return
     mode, count = scene.ssd.mode, sum(view.rung for view in able)
-    words = [f"{counted(view.rung, 'command')} in SQ {view.qid}" for view in able] + [f"{counted(len(held), 'command')} inside it"] * bool(held)
+    words = [f"{counted(view.rung, 'command')} in SQ {view.qid}" for view in able]
+    words += [f"{counted(len(held), 'command')} inside it"] if held else []
     evidence = [("Drive", f"mode {mode}, {counted(count, 'command')} rung and not fetched, {len(held)} inside"),
                 *(row for view in able[:2] for row in sq_evidence(scene, view))]
     said = {"manual": ("The drive is in mode manual and nobody steps it", "ssd.step(), once for each command; or ssd.mode = \"inline\""),
             "inline": ("The drive is in mode inline and moves only when the host polls",
-                       "poll through nvlab (cq.poll(), a Request's wait()), or call ctrl.function.pump() in your own loop; or ssd.mode = \"thread\""),
+                       "poll through nvlab (cq.poll(), a Request's wait()), or call ctrl.function.pump() in your own loop; "
+                       "or ssd.mode = \"thread\""),
             "thread": ("The drive's thread is about to fetch", "ask again: it hadn't come to it yet")}[mode]
-    yield Finding("nobody-steps", f"{said[0]}: {' and '.join(words)} wait{'s' if count + len(held) == 1 else ''}.", evidence, remedy=said[1])
+    verb = "waits" if count + len(held) == 1 else "wait"
+    yield Finding("nobody-steps", f"{said[0]}: {' and '.join(words)} {verb}.", evidence, remedy=said[1])
 
 
 def not_taken(scene):
@@ -87,10 +93,11 @@ def not_taken(scene):
             continue
         where = f"slot {start}" if count == 1 else f"slots {start} to {(cq.tail - 1) % cq.size}"
         phase = cq.phase if start < cq.tail else None if cq.phase is None else cq.phase ^ 1
-        said = f"The drive posted {counted(count, 'completion')} to CQ {qid}, {where}, that the host hasn't {'taken' if own else 'given back'}"
+        done = "taken" if own else "given back"
+        said = f"The drive posted {counted(count, 'completion')} to CQ {qid}, {where}, that the host hasn't {done}"
         if own and cq.ring.phase != phase and phase is not None and not any(m.qid == qid for m in scene.ledger.marks):
-            yield Finding("wrong-phase", f"CQ {qid}: the host expects Phase Tag {cq.ring.phase} in slot {start}, and the drive posted there "
-                          f"with {phase}.", cq_evidence(scene, cq))
+            yield Finding("wrong-phase", f"CQ {qid}: the host expects Phase Tag {cq.ring.phase} in slot {start}, and the drive posted "
+                          f"there with {phase}.", cq_evidence(scene, cq))
             continue
         book = scene.ledger.cqs.get(qid)
         if not own and start == 0 and _later_lap(cq, book, phase):

@@ -114,8 +114,8 @@ def test_rings_in_raw_memory_on_qemu(depths, admin_depth, watched, steps):
         assert ctrl.function.trace() == []
 
 
-OPERATIONS = st.lists(st.tuples(st.sampled_from(["post", "post", "ring", "ring", "step", "step", "poll", "poll", "ring_cq", "execute", "create",
-                                                 "delete", "disable", "perf", "mode", "admin", "watch", "trace", "why", "why"]),
+OPERATIONS = st.lists(st.tuples(st.sampled_from(["post", "post", "ring", "ring", "step", "step", "poll", "poll", "ring_cq", "execute",
+                                                 "create", "delete", "disable", "perf", "mode", "admin", "watch", "trace", "why", "why"]),
                                 st.integers(0, 2), LBA), min_size=10, max_size=80)
 
 
