@@ -129,6 +129,8 @@ def operate(ctrl, what, which, lba, held):
         ctrl.disable()
         fine(ctrl)
         ctrl.start()
+    elif what == "disable" and lba >= 56:
+        ctrl.reset()
     elif what == "mode" and ctrl.ssd is not None:
         ctrl.ssd.mode = ("manual", "inline", "thread")[lba % 3]
     elif what == "admin" and ctrl.admin:
