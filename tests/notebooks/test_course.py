@@ -76,7 +76,7 @@ def books(request):
     """(path, address) -> the executed notebook; those of the tests that were selected run ahead, two at a time."""
     wanted = [item.callspec.params for item in request.session.items
               if item.path == pathlib.Path(__file__) and hasattr(item, "callspec")]
-    pairs = [(p["path"], p["address"]) for p in wanted if "address" in p]
+    pairs = dict.fromkeys((p["path"], p["address"]) for p in wanted if "address" in p)
     pool = concurrent.futures.ThreadPoolExecutor(2)
     ahead = {pair: pool.submit(run, *pair) for pair in pairs}
     yield lambda *pair: ahead[pair].result(SECONDS * 10)
