@@ -13,7 +13,6 @@ const NVL_DEBUG = [
 class NvlDebuggerView extends NvlBase {
   constructor(model, root) {
     super(model, root);
-    root.setAttribute("data-lm-suppress-shortcuts", "true");
     this.head();
     this.pill = nvlEl("span", { class: "nvl-pill" }, this.title.parentElement);
     this.story = nvlEl("div", { class: "nvl-story", role: "status", "aria-live": "polite" }, root);
@@ -27,6 +26,7 @@ class NvlDebuggerView extends NvlBase {
     this.moment = new NvlMoment(main, "rings and registers", (name) => this.points.flip(name));
     this.moment.el.classList.add("nvl-panel");
     root.addEventListener("keydown", (e) => this.pressed(e));
+    root.addEventListener("focusin", (e) => Object.entries(NVL_OWN_KEYS).forEach(([k, v]) => e.target.setAttribute(k, v)));
   }
 
   // Run takes the code with it.

@@ -1,5 +1,7 @@
 // One instant in little room: each queue as a strip of slots with both sides' indices, and the registers.
 
+// On the element that has the focus: JupyterLab's own shortcuts (x cuts the cell, 0 0 restarts the kernel) rest there.
+const NVL_OWN_KEYS = { "data-lm-suppress-shortcuts": "true" };
 const NVL_CELLS = 32;
 const NVL_WEIGHT = [0, 4, 5, 3, 2, 1]; // of the lives in a cell that stands for many slots, the one to show
 const NVL_SQ_WORDS = [["host", [["head", "head"], ["tail", "tail"], ["rung", "doorbell"]]], ["drive", [["head", "head"], ["tail", "tail"]]]];
@@ -109,9 +111,10 @@ class NvlMoment {
     this.pick = pick;
     this.el = nvlEl("section", { class: "nvl-moment", "aria-label": label }, parent);
     this.head = nvlEl("div", { class: "nvl-panel-head" }, this.el);
-    this.rings = nvlEl("div", { class: "nvl-strips" }, this.el);
     this.none = nvlEl("div", { class: "nvl-panel-sub" }, this.el);
-    this.regs = nvlEl("table", { class: "nvl-regs" }, this.el);
+    const body = nvlEl("div", { class: "nvl-moment-body" }, this.el);
+    this.rings = nvlEl("div", { class: "nvl-strips" }, body);
+    this.regs = nvlEl("table", { class: "nvl-regs" }, body);
     nvlEl("caption", { class: "nvl-hidden" }, this.regs, "registers");
     this.body = nvlEl("tbody", {}, this.regs);
     this.pairs = [];

@@ -61,7 +61,7 @@ class NvlLanes {
     this.axis(scene);
     g.save();
     g.beginPath();
-    g.rect(NVL_LEFT - 8, 0, this.inner + 16, this.height);
+    g.rect(NVL_LEFT - 12, 0, this.inner + 26, this.height);
     g.clip();
     if (scene.events) this.exact(scene);
     else if (scene.bins) this.heaps(scene);

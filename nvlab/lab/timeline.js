@@ -7,7 +7,6 @@ class NvlTimeline extends NvlBase {
   constructor(model, root) {
     super(model, root);
     Object.assign(this, { cursor: null, filter: {}, moments: new Map(), stacks: {}, reveal: true, sent: 0, asked: 0, follow: null, start: 0 });
-    root.setAttribute("data-lm-suppress-shortcuts", "true");   // keys are the timeline's own, not the notebook's
     this.head();
     this.why = new NvlWhy(this);
     this.filters = new NvlFilters(root, (filter) => { this.filter = filter; this.ask(0); this.soon(); });
@@ -51,7 +50,7 @@ class NvlTimeline extends NvlBase {
   }
 
   stageOf(root) {
-    this.stage = nvlEl("div", { class: "nvl-lanes", tabindex: "0", role: "slider", "aria-orientation": "horizontal", "aria-label":
+    this.stage = nvlEl("div", { class: "nvl-lanes", tabindex: "0", role: "slider", ...NVL_OWN_KEYS, "aria-orientation": "horizontal", "aria-label":
       "timeline: arrow keys choose an event, plus and minus zoom, 0 shows all, Page Up and Page Down go ten events" }, root);
     this.canvas = nvlEl("canvas", { class: "nvl-lanes-canvas", "aria-hidden": "true" }, this.stage);
     this.tip = nvlEl("div", { class: "nvl-tip", "aria-hidden": "true" }, this.stage);

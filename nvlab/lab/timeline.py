@@ -188,7 +188,7 @@ class Timeline(Explained):
         if self._traces[0] is not self._level.recording:
             self._traces = self._level.recording, self._stacks.of(self._level.recording)
         known = self._traces[1]
-        return {str(n - 1): [{"text": f"{f.function}({f.said})", "where": f.where, "source": f.source} for f in known[n - 1]]
+        return {str(n - 1): [{"text": f"{f.function}({f.said})", "where": f.where, "source": f.source} for f in _own(known[n - 1])]
                 for n in instants if n - 1 in known}
 
     # -- what the page asks for
@@ -249,3 +249,9 @@ class Timeline(Explained):
 
     def picture(self):
         return timeline_static.picture(self._level, self.instant)
+
+
+def _own(frames):
+    """Frames up to the notebook's cell: what called that is IPython's."""
+    cell = next((n for n, frame in enumerate(frames) if frame.where.startswith("<cell>") and frame.function == "<module>"), len(frames))
+    return frames[:cell + 1]

@@ -49,7 +49,7 @@ class NvlScrubber {
     this.el = nvlEl("div", { class: "nvl-scrub", role: "group", "aria-label": "travel in time" }, root);
     view.button(this.el, "|◀", () => view.choose(0), "to the beginning (Home)");
     view.button(this.el, "◀", () => view.step(-1), "one event back (left arrow)");
-    this.input = nvlEl("input", { type: "range", class: "nvl-range", min: 0, max: 1, step: 1, "aria-label": "instant: how many events have happened" }, this.el);
+    this.input = nvlEl("input", { type: "range", class: "nvl-range", ...NVL_OWN_KEYS, min: 0, max: 1, step: 1, "aria-label": "instant: how many events have happened" }, this.el);
     this.input.addEventListener("input", () => view.choose(Number(this.input.value)));
     this.input.addEventListener("keydown", (e) => { if (!["Tab", "Shift"].includes(e.key)) view.pressed(e); });
     view.button(this.el, "▶", () => view.step(1), "one event on (right arrow)");
@@ -73,7 +73,7 @@ class NvlEventList {
     const box = nvlEl("section", { class: "nvl-listed", "aria-label": "events" }, root);
     nvlEl("div", { class: "nvl-panel-head" }, box, "Events");
     this.id = `nvl-list-${view.id}`;
-    this.el = nvlEl("div", { class: "nvl-list", role: "listbox", tabindex: "0", "aria-label": "events around the chosen one" }, box);
+    this.el = nvlEl("div", { class: "nvl-list", role: "listbox", tabindex: "0", ...NVL_OWN_KEYS, "aria-label": "events around the chosen one" }, box);
     this.rows = [];
     Object.assign(this, { view, start: 0 });
     this.el.addEventListener("keydown", (e) => {

@@ -33,6 +33,7 @@ class NvlWhy {
     nvlSet(this.el, "data-severity", why.severity);
     nvlSet(this.mark, "d", NVL_WHY_PATH[why.severity] ?? NVL_WHY_PATH.note);
     nvlSay(this.words, why.sentence);
+    nvlSet(this.words, "title", why.sentence);
     const some = why.findings.length > 0;
     if (!this.more.style.visibility) nvlShow(this.more, some);
     nvlSet(this.more, "aria-expanded", this.open && some);
