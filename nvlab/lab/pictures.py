@@ -2,8 +2,10 @@
 
 Each is a Picture: SVG in a notebook, lines of text where there are no pictures.
 """
+import math
 from html import escape
 
+from nvlab._core.trace import KINDS
 from nvlab.spec import registers
 
 __all__ = ["Picture", "bar_map", "bars", "prp_map", "lanes"]
@@ -96,8 +98,6 @@ def prp_map(iova, length, page=4096):
 
 def bars(rows, unit, title="", log=False):
     """Horizontal bars: `rows` is [(label, value)] or {label: value}; `log` for values of very different sizes."""
-    import math
-
     rows = [(str(label), float(value)) for label, value in (rows.items() if hasattr(rows, "items") else rows)]
     top = max((value for _, value in rows), default=1) or 1
     low = min((value for _, value in rows if value > 0), default=1)
@@ -120,8 +120,6 @@ def bars(rows, unit, title="", log=False):
     return Picture("\n".join(text), 720, y0 + len(rows) * 28 + 4, parts)
 
 
-_LANES = ("host", "drive")
-
 
 def lanes(trace, limit=24):
     """The first events of a trace between host and drive, in order: who did what, top to bottom."""
@@ -132,7 +130,7 @@ def lanes(trace, limit=24):
     parts += [_line(10, 24, 10, height), _line(710, 24, 710, height)]
     for n, event in enumerate(events):
         y, host = 40 + n * 24, event.side == "host"
-        said = f"{event.kind.name.lower().replace('_', ' ')}: {event.text}"
+        said = f"{KINDS[event.kind]}: {event.text}"
         parts.append(_words(22 if host else 698, y, said[:100], anchor="start" if host else "end", size=11))
         parts.append(f'<circle cx="{10 if host else 710}" cy="{y - 4}" r="4" fill="{ORANGE if host else BLUE}"/>')
         text.append(f"{event.time / 1000:10.1f} us  {event.side:5}  {said}")

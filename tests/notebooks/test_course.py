@@ -18,6 +18,7 @@ BOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 OWN_DRIVES = ("11", "12")
 """Notebooks that choose their drives themselves."""
 SECONDS = 60
+WIDE = 100
 
 
 SAYS = {
@@ -113,3 +114,6 @@ def test_a_notebook_has_what_each_of_the_course_has(path):
     book = nbformat.read(path, as_version=4)
     text = "\n".join(cell.source for cell in book.cells if cell.cell_type == "markdown")
     assert text.startswith("# ") and "## Try this" in text and "Exercise" in text
+    for cell in book.cells:
+        wide = [line for line in cell.source.splitlines() if len(line) > WIDE] if cell.cell_type == "code" else []
+        assert not wide, f"{cell.id}: wider than a notebook shows: {wide}"
