@@ -1,5 +1,5 @@
 """The notebook face of nvlab: `RingView` shows a queue pair, `LivePlot` perf while it runs, `Timeline` what was recorded,
-`DebuggerView` code that is being debugged, `WhyView` what the checker says.
+`DebuggerView` code that is being debugged, `WhyView` what the checker says, `explore(ADDRESS)` all of them in one app.
 
 They need the lab extra: `pip install 'nvlab[lab]'`. Nothing else in nvlab imports this package; text drawings that
 need no notebook are in `nvlab.tools.draw`.
@@ -7,8 +7,8 @@ need no notebook are in `nvlab.tools.draw`.
 
 from importlib import import_module as _import
 
-_WHERE = {"RingView": "ringview", "LivePlot": "liveplot",
-          "Timeline": "timeline", "DebuggerView": "debuggerview", "WhyView": "whyview"}
+_WHERE = {"Explorer": "explorer", "explore": "explorer", "RingView": "ringview", "LivePlot": "liveplot",
+          "Timeline": "timeline", "DebuggerView": "debuggerview", "WhyView": "whyview", "PerfView": "perfview"}
 __all__ = sorted(_WHERE)
 
 
