@@ -113,3 +113,4 @@ cdef class DataPath:
     cdef object __weakref__
     cdef int known(self, int qid, uint32_t size=*) except -1
     cdef void serve_in_python(self) noexcept
+    cdef bint astray(self) noexcept nogil

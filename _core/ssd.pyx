@@ -140,7 +140,7 @@ cdef class DataPath:
         if cq.base == NULL:
             return False
         cq.iova, cq.size, cq.tail, cq.head, cq.phase, cq.bad = iova, size, 0, 0, 1, 0
-        cq.ien, cq.iv = ien and iv < MAX_VECTORS, iv
+        cq.ien, cq.iv = ien and iv < MAX_VECTORS, iv if iv < MAX_VECTORS else 0
         cq.db[0] = 0
         cq.live = True
         self.lane.record(QUEUE_NEW, DRIVE, qid, size, iova, 1)
@@ -347,6 +347,19 @@ cdef class DataPath:
             self.idle_seen[q][1] = 0 if self.d.cq[q].live else value
         return found
 
+    cdef bint astray(self) noexcept nogil:
+        """True when bad_doorbells() has something new to tell."""
+        cdef uint32_t value
+        cdef int q
+        for q in range(self.queues + 1):
+            value = nv_load32(self.d.sq[q].db)
+            if value >= self.d.sq[q].size and value != self.d.sq[q].bad if self.d.sq[q].live else value != self.idle_seen[q][0]:
+                return True
+            value = nv_load32(self.d.cq[q].db)
+            if value >= self.d.cq[q].size and value != self.d.cq[q].bad if self.d.cq[q].live else value != self.idle_seen[q][1]:
+                return True
+        return False
+
     def state(self, int qid):
         """What the drive believes of queue pair `qid`: a dict of sq_head, sq_tail, cq_head, cq_tail, phase; None without one."""
         if not 0 <= qid <= self.queues or not (self.d.sq[qid].live or self.d.cq[qid].live):
@@ -374,7 +387,7 @@ cdef class DataPath:
     # -- a thread of its own
     def run(self, service, uint32_t spins=200):
         """Serve until stop(): the body of the drive's own thread. `service()` is called, with the GIL, when Python is wanted."""
-        cdef uint32_t idle = 0
+        cdef uint32_t idle = 0, rounds = 0
         cdef int n
         cdef bint wanted
         with nogil:
@@ -384,9 +397,10 @@ cdef class DataPath:
                 wanted = False
                 if nv_trylock(&self.d.lock):
                     n = ssd_poll(&self.d, 256)
-                    wanted = self.d.attention or admin_waits(&self.d)
+                    rounds += 1                     # now and then, doorbells that no round looks at: however busy the others are
+                    wanted = self.d.attention or admin_waits(&self.d) or rounds & 0xFF == 0 and self.astray()
                     nv_unlock(&self.d.lock)
-                if wanted or idle & 0xFFF == 0xFFF:  # now and then also for doorbells of queues that don't exist
+                if wanted or idle & 0xFFF == 0xFFF:
                     with gil:
                         n += service()
                 if n:

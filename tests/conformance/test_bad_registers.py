@@ -3,10 +3,11 @@ import time
 
 import pytest
 
+import nvlab
 from nvlab.spec import errors
 from nvlab.spec.commands import cmd
 
-from .conftest import says
+from .conftest import Device, says
 
 pytestmark = pytest.mark.negative
 INVALID_DOORBELL_REGISTER, INVALID_DOORBELL_VALUE = 0x010000, 0x010100       # dw0: log 01h, information, type error
@@ -123,6 +124,21 @@ def test_a_doorbell_of_a_queue_that_does_not_exist(device, ctrl, queue):
     assert pair.execute(cmd.flush(nsid=1)).ok
     if device.embedded:
         assert ctrl.ssd.queue_state(qid)["sq_head"] == 1
+
+
+def test_a_doorbell_gone_astray_while_others_are_busy():
+    device = Device("thread")
+    try:
+        ctrl = device.attach(size="8M")
+        ctrl.create_io_queue_pair(64)
+        perf = nvlab.Perf(ctrl, io_size=512, depth=32, seconds=20).start()
+        try:
+            ctrl.regs["CQ9HDBL"].write(1)
+            assert wait_for_event(device, ctrl) == [INVALID_DOORBELL_REGISTER] and perf.running
+        finally:
+            perf.stop()
+    finally:
+        device.close()
 
 
 def test_events_are_silent_until_their_log_is_read(device, ctrl):

@@ -208,3 +208,14 @@ def test_the_lock():
 def test_what_no_drive_can_be(rig, make, words):
     with pytest.raises(UsageError, match=words):
         make(rig.pool)
+
+
+def test_a_vector_that_nobody_has_is_not_raised():
+    rig = Rig()
+    for ien in (False, True):
+        assert rig.path.create_cq(1, rig.cq.iova, rig.cq_depth, ien, 0xFFFF) and rig.path.create_sq(1, rig.sq.iova, rig.sq_depth, 1)
+        rig.tail = 0
+        rig.post(cmd.flush(nsid=1))
+        assert rig.path.poll() == 1
+        rig.path.delete_sq(1)
+        rig.path.delete_cq(1)                    # what it forgets lies within the table
