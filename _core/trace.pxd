@@ -30,7 +30,8 @@ cpdef enum Kind:
     STEP = 12              # index: number of the text
     RESET = 13             # the drive forgot its queues
     REG_SET = 14           # the drive changed a register's value; a: offset, b: value
-    INTERRUPT = 15         # index: vector; of the drive: qid a CQ, b: 0 sent, 1 kept pending by a mask; of the host: a wait for it ended
+    INTERRUPT = 15         # index: vector; of the drive: qid a CQ, b: 0 sent, 1 kept pending by a mask; of the host: a wait for it
+                           # ended, qid the CQ that was waited for, 0 too where somebody waited for the Interrupt itself
     FAULT = 16             # the drive misbehaves as it was told; index: number of the text, a: as of SQE_FETCH; b: 1 when the CQE_POST
                            # that follows bears the wrong Phase Tag (index: its slot)
     SQ_HEAD = 17           # index: where the host takes the SQ's head to be; the CQE_SEEN that follows has a SQHD that can't be

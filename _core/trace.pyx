@@ -58,6 +58,9 @@ cdef class Lane:
             self.lane.events = <event_t *>calloc(self.lane.mask + 1, sizeof(event_t))
             self.lane.sqes = <uint8_t *>calloc(self.lane.mask + 1, 64)
             if self.lane.events == NULL or self.lane.sqes == NULL:
+                free(self.lane.events)
+                free(self.lane.sqes)
+                self.lane.events, self.lane.sqes = NULL, NULL
                 raise MemoryError(f"no memory for {self.lane.mask + 1} trace events of 96 bytes")
         self.lane.on = 1
 
