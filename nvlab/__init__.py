@@ -14,7 +14,7 @@ _LAZY = {
     "Completion": ("nvlab.spec.commands", "Completion"), "Controller": ("nvlab.host.controller", "Controller"),
     "Perf": ("nvlab.host.perf", "Perf"), "errors": ("nvlab.spec.errors", None), "spec": ("nvlab.spec", None),
     "Trace": ("nvlab.trace", "Trace"), "watch": ("nvlab.trace.watch", "watch"), "trace": ("nvlab.trace", None),
-    "lab": ("nvlab.lab", None), "debug": ("nvlab.trace.debug", "Debugger"),
+    "lab": ("nvlab.lab", None), "explore": ("nvlab.lab", "explore"), "debug": ("nvlab.trace.debug", "Debugger"),
     **{name: ("nvlab.spec.errors", name) for name in (
         "Error", "UsageError", "DeviceNotFound", "QueueBusy", "RegisterError", "ControllerError", "ControllerTimeout",
         "ControllerFatal", "ControllerGone", "NvmeStatusError")},
