@@ -159,7 +159,7 @@ class NvlStack {
     this.list = nvlEl("div", { class: "nvl-stack-list" }, this.el);
     this.rows = [];
     this.where = nvlEl("div", { class: "nvl-panel-sub" }, this.el);
-    this.source = nvlEl("pre", { class: "nvl-source", tabindex: "0", "aria-label": "source" }, this.el);
+    this.source = nvlEl("pre", { class: "nvl-source", tabindex: "0", role: "group", "aria-label": "source" }, this.el);
     this.locals = nvlEl("table", { class: "nvl-regs" }, this.el);
     nvlEl("caption", { class: "nvl-hidden" }, this.locals, "local variables");
     this.body = nvlEl("tbody", {}, this.locals);

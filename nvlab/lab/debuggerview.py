@@ -1,5 +1,6 @@
 """DebuggerView: breakpoints, back-trace, step and continue as buttons, beside the rings and registers as they stand."""
 
+import ast
 import linecache
 import sys
 
@@ -145,28 +146,28 @@ class DebuggerView(Explained):
     def _do_run(self, content):
         if isinstance(self._code, str):
             self._code = content.get("code", self._code)
-            return self._stopped(self.debugger.run(code_of(self._code, self._names())))
+            return self._stopped(self.debugger.run(code_of(self._code, *self._names())))
         return self._stopped(self.debugger.run(self._code))
 
     def run(self, code=None):
         """Run the code, or other code from now on. Returns the Stop where it stands, or None: see Debugger.wait()."""
         if code is not None:
             self._code = code
-        stop = self.debugger.run(code_of(self._code, self._names()) if isinstance(self._code, str) else self._code)
+        stop = self.debugger.run(code_of(self._code, *self._names()) if isinstance(self._code, str) else self._code)
         self.refresh()
         return stop
 
     def _names(self):
-        """What code that is given as text may call by name: the notebook's own names, and ours where it has none of them."""
+        """(what code that is given as text may call by name, where its new names go): the notebook's names and ours; `ctrl` is
+        the controller that is debugged, whatever the notebook calls so."""
         import nvlab
 
         shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-        names = shell.user_ns if shell is not None else {"__name__": "__main__"}
-        for name, value in (("nvlab", nvlab), ("cmd", nvlab.cmd)):
-            names.setdefault(name, value)
-        if self.debugger._given is not None and (shell is None or "ctrl" not in names):
+        kept = shell.user_ns if shell is not None else {}
+        names = {"nvlab": nvlab, "cmd": nvlab.cmd, "__name__": "__main__", **kept}
+        if self.debugger._given is not None:
             names["ctrl"] = self.debugger._given
-        return names
+        return names, kept
 
     def _do_interrupt(self, _content):
         stop = self.debugger.interrupt()
@@ -228,10 +229,11 @@ class DebuggerView(Explained):
         super().close()
 
 
-def code_of(text, names):
-    """A function that runs `text` with `names`. Raises UsageError where it isn't Python. The value of a last line is returned."""
-    import ast
+def code_of(text, names, kept=None):
+    """A function that runs `text` with `names`, and puts what it called anew into `kept`. Returns the value of a last line.
 
+    Raises UsageError where it isn't Python.
+    """
     try:
         tree = ast.parse(text, SOURCE)
     except SyntaxError as error:
@@ -240,8 +242,13 @@ def code_of(text, names):
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     body = compile(tree, SOURCE, "exec")
     value = compile(ast.Expression(last.value), SOURCE, "eval") if last else None
+    before = dict(names)
 
     def code():
-        exec(body, names)
-        return eval(value, names) if value else None
+        try:
+            exec(body, names)
+            return eval(value, names) if value else None
+        finally:
+            if kept is not None:
+                kept.update({name: found for name, found in names.items() if name not in before or before[name] is not found})
     return code

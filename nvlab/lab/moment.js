@@ -109,7 +109,7 @@ class NvlMoment {
   // `pick(name)`: what a click on a register's or a doorbell's name does, if anything.
   constructor(parent, label = "rings and registers at this instant", pick = null) {
     this.pick = pick;
-    this.el = nvlEl("section", { class: "nvl-moment", "aria-label": label }, parent);
+    this.el = nvlEl("section", { class: "nvl-moment", tabindex: "0", "aria-label": label }, parent);
     this.head = nvlEl("div", { class: "nvl-panel-head" }, this.el);
     this.none = nvlEl("div", { class: "nvl-panel-sub" }, this.el);
     const body = nvlEl("div", { class: "nvl-moment-body" }, this.el);

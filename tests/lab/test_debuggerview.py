@@ -140,4 +140,8 @@ def test_what_stands_in_for_the_widget(view):
 
 def test_the_value_of_the_last_line_is_what_code_returns():
     assert code_of("a = 3\na + 1", {})() == 4
-    assert code_of("a = 3", {})() is None
+    kept = {}
+    assert code_of("a = ctrl", {"ctrl": 5}, kept)() is None and kept["a"] == 5 and "ctrl" not in kept
+    with pytest.raises(ZeroDivisionError):
+        code_of("b = 4; 1 / 0", {}, kept)()
+    assert kept["b"] == 4
