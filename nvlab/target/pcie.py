@@ -41,6 +41,7 @@ class Ssd(Mishaps):
         self._running = None                     # the command in execution
         self._turn = 0                           # round robin among submission queues
         self._thread, self._mode = None, "manual"
+        self._changing = threading.RLock()       # one thread at a time changes the mode
         self.datapath.service = self._weak_service()
         weakref.finalize(self, self.datapath.stop).atexit = False
         self.mode = mode
@@ -56,13 +57,14 @@ class Ssd(Mishaps):
     def mode(self, mode):
         if mode not in MODES:
             raise UsageError(f"mode={mode!r}: a drive moves in one of the modes {', '.join(MODES)}")
-        if mode == self._mode:
-            return
-        self._stop_thread()
-        self._mode = mode
-        self.datapath.inline_mode = mode == "inline"
-        if mode == "thread":
-            self._start_thread()
+        with self._changing:
+            if mode == self._mode:
+                return
+            self._stop_thread()
+            self._mode = mode
+            self.datapath.inline_mode = mode == "inline"
+            if mode == "thread":
+                self._start_thread()
 
     def _weak_service(self):
         """service() for loops that hold the data path, but not the drive, so that a forgotten drive can be collected."""
@@ -89,8 +91,9 @@ class Ssd(Mishaps):
 
     def close(self):
         """Stop the thread and drop the queues; closing twice is harmless."""
-        self._mode = "manual"
-        self._stop_thread()
+        with self._changing:
+            self._mode = "manual"
+            self._stop_thread()
         with self.datapath:
             self.controller.reset()
             self._forget()

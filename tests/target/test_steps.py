@@ -1,4 +1,6 @@
 """The drive by hand: fetch, execute, complete one by one; modes changed in between; commands that are never lost."""
+import threading
+
 import pytest
 
 import nvlab
@@ -159,6 +161,26 @@ def test_modes(ctrl):
         assert bytes(ctrl.namespaces[1].read(0)).startswith(mode.encode())
     with pytest.raises(errors.UsageError, match="manual, inline, thread"):
         ctrl.ssd.mode = "quick"
+
+
+def test_the_mode_changed_by_several_threads(ctrl):
+    failed = []
+
+    def change(turn):
+        try:
+            for n in range(40):
+                ctrl.ssd.mode = ("thread", "inline", "manual")[(n + turn) % 3]
+        except Exception as error:
+            failed.append(error)
+
+    def movers():
+        return {thread for thread in threading.enumerate() if thread.name == "nvlab-ssd"}
+
+    before, threads = movers(), [threading.Thread(target=change, args=(turn,)) for turn in range(4)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    ctrl.ssd.mode = "manual"
+    assert not failed and movers() <= before         # nor does a drive's thread go on that nobody knows of
 
 
 def test_the_drives_own_bugs_are_a_status(ctrl, monkeypatch):
