@@ -132,12 +132,15 @@ class NvlView extends NvlBase {
     super(model, root);
     this.head();
     this.calm = nvlEl("div", { class: "nvl-busy", role: "status" }, root);
+    this.why = new NvlWhy(this);
     const main = (this.main = nvlEl("div", { class: "nvl-main" }, root));
     this.queues = { SQ: new NvlQueue(main, "SQ", this), CQ: new NvlQueue(main, "CQ", this) };
     this.detail = new NvlDetail(main);
     this.buttons = this.bar("what a person may do", NVL_BUTTONS.map(([act, label]) => [act, label]));
     nvlLegend(root);
   }
+
+  close() { this.why.close(); }
 
   pick(kind, slot) {
     for (const [k, queue] of Object.entries(this.queues)) queue.selected = k === kind ? slot : -1;

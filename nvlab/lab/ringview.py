@@ -5,13 +5,14 @@ import contextlib
 import traitlets
 
 from nvlab.lab import assets, static
-from nvlab.lab.view import View
+from nvlab.lab.whyview import Explained
+from nvlab.spec.errors import UsageError
 from nvlab.tools import draw
 
 BYTES_PER_S = 4_000_000  # large rings are sent less often
 
 
-class RingView(View):
+class RingView(Explained):
     """The submission and completion queue of one queue pair: slots, head, tail, phase, and what each side believes.
 
     `qp` is a `QueuePair`, `ssd` the embedded drive behind it (`ctrl.ssd`); by default the drive that the queue pair's
@@ -19,8 +20,8 @@ class RingView(View):
     and only when something changed; `close()` ends that. Works for rings of 2 to 4096 entries.
     """
 
-    _esm = assets.script("decode.js", "ring.js", "grid.js", "ringview.js")
-    _css = assets.style("ringview.css")
+    _esm = assets.script("decode.js", "ring.js", "grid.js", "why.js", "ringview.js")
+    _css = assets.style("why.css", "ringview.css")
     _sq = traitlets.Bytes().tag(sync=True)
     _cq = traitlets.Bytes().tag(sync=True)
     _life = traitlets.Bytes().tag(sync=True)
@@ -32,6 +33,9 @@ class RingView(View):
         self._last = None
         super().__init__(**kwargs)
 
+    def explained(self):
+        return getattr(self._qp, "controller", None)
+
     def actions(self):
         return {"ring": self._ring_sq, "step": self._step, "poll": self._poll, "ring_cq": self._ring_cq}
 
@@ -40,6 +44,8 @@ class RingView(View):
     def look(self):
         try:
             rings = draw.snapshot(self._qp, self._ssd)
+        except UsageError:                             # nothing to show just now: the drive is not to blame
+            raise
         except Exception:
             self._ssd = None                           # a drive that vanished: the host's side remains
             raise

@@ -85,7 +85,8 @@ class Explained(View):
     def act(self, what, content=None):
         """Do what a control of the page does, and look at once whether all is well after it."""
         super().act(what, content)
-        self.ask_why(age=0)
+        if self._asker is not None and not self._asking.locked():      # in a thread: code that stands may hold what it asks for
+            threading.Thread(target=self.ask_why, args=(0,), name="nvlab-why-now", daemon=True).start()
 
     def close(self):
         """Stop following, and asking."""
@@ -125,7 +126,7 @@ class WhyView(Explained):
         return {"_state": {"title": str(self._title or getattr(self._ctrl, "address", ""))}}
 
     def actions(self):
-        return {"look": lambda _: None}                      # act() asks
+        return {"look": lambda _: self.ask_why(age=0)}
 
     def text(self):
         return str(self.why)
