@@ -42,23 +42,24 @@ class _Trial:
             self.driver.bar = _Eager(ctrl)
 
     def call(self, function, *args):
-        """What the learner's code returns; when it fails, with what why() has to say."""
+        """What the learner's code returns; when it raises, with what why() knows of a broken rule."""
         try:
             return self.report.call(function, *args, seconds=3)
         except NotYet:
-            self.blame(self.report.findings.pop())
+            self.blame(*self.report.findings.pop())
             raise
 
-    def blame(self, finding):
-        """Note a failure, and what why() says about it as the hint."""
-        right, what, hint = finding
+    def blame(self, right, what, hint, waits=False):
+        """Note a failure, with what why() says about it as the hint: of broken rules, and where it `waits` of what for."""
         why = self.ctrl.why()
-        tells = not why.ok and why.rule != "fault"       # that we asked for a fault is no news
+        if "KeyError" in what:
+            hint = f"A completion was taken whose command doesn't wait. Was that entry new? {hint}".rstrip()
+        tells = (why.accused or waits) and why.rule != "fault"        # that we asked for a fault is no news
         self.report.findings.append((right, what, f"ctrl.why() says: {why.sentence}" if tells else hint))
 
-    def fail(self, what, hint=""):
+    def fail(self, what, hint="", waits=False):
         """Note a failure and end the trial."""
-        self.blame((False, what, hint))
+        self.blame(False, what, hint, waits)
         raise NotYet
 
     def send(self, lba=None):
@@ -118,7 +119,7 @@ def _laps(trial, depth, burst, laps, slow):
             if not trial.send():
                 trial.fail(f"submit() said that the ring is full, with {len(trial.outstanding)} of {depth} slots in use")
         if not trial.settle():
-            trial.fail(f"after {trial.done} of {laps * depth} reads nothing more came (a ring of {depth})")
+            trial.fail(f"after {trial.done} of {laps * depth} reads nothing more came (a ring of {depth})", waits=True)
     if burst == depth - 1 and not slow:
         _brim(trial, depth)
 
