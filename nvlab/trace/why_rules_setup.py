@@ -26,18 +26,35 @@ def faults(scene):
     """The drive misbehaved as it was told to."""
     if scene.ssd is None:
         return
-    armed = [("Armed", str(fault).strip("<>")) for fault in scene.ssd.faults]
+    armed, matters = [("Armed", str(fault).strip("<>")) for fault in scene.ssd.faults], _may_matter(scene)
     for name, number, qid, key in scene.ledger.faults[-3:][::-1]:
         opcode, cid = key & 0xFF, key >> 16 & 0xFFFF
         book = scene.ledger.sqs.get(qid)
         open_ = key and book is not None and any(c.cid == cid and c.fetched is not None and c.completed is None for c in book.commands)
         command = f", of the {name_of(opcode, qid == 0)} with cid {cid} on SQ {qid}" if key else ""
         yield Finding("fault", f"The drive was told to misbehave, and did: {name}{command}.",
-                      [("Fault", name), *armed, ("Event", number)], severity="" if armed or open_ else NOTE)
+                      [("Fault", name), *armed, ("Event", number)], severity="" if matters or open_ else NOTE)
     if not scene.ledger.faults:
-        for fault in scene.ssd.faults:
+        for fault in list(scene.ssd.faults)[::-1]:           # the newest first
             if fault.hits:
-                yield Finding("fault", f"The drive was told to misbehave, and did so {counted(fault.hits, 'time')}: {fault.event}.", armed)
+                yield Finding("fault", f"The drive was told to misbehave, and did so {counted(fault.hits, 'time')}: {fault.event}.", armed,
+                              severity="" if matters else NOTE)
+
+
+def _may_matter(scene):
+    """True while a fault may still act, or something stands still that one may have caused; False when all that is over."""
+    faults = list(scene.ssd.faults)
+    if any(fault.armed for fault in faults):
+        return True
+    cc, csts = scene.registers.get("CC"), scene.registers.get("CSTS")
+    if scene.gone is not None or cc is None or cc.EN and (csts.CFS or not csts.RDY):
+        return True
+    return bool(faults) and any(view.ring is None or _hangs(view) for view in scene.sqs.values())
+
+
+def _hangs(view):
+    """True while commands of the host's own ring are outstanding; Asynchronous Event Requests always are."""
+    return any(view.qid or int(request.command.opc) != 0x0C for request in list(view.ring.outstanding.values()))
 
 
 def status(scene):

@@ -182,6 +182,8 @@ def test_a_completion_that_was_dropped(where, watched):
         found = quickly(ctrl)
         assert found.rule == "fault" and "dropped" in found.sentence
         assert not watched or ("Read with cid" in found.sentence and "in-the-drive" in found.rules and watch.on)
+        ctrl.reset()                             # the command has ended, the fault is spent: that is over
+        assert not quickly(ctrl).accused
 
 
 # ---------------------------------------------------------------- watching
