@@ -1,6 +1,6 @@
 // A light chart on a canvas: lines, bars or heat over two axes, each linear or logarithmic; the mouse reads values off.
 
-const NVL_PAD = { left: 62, right: 22, top: 10, bottom: 34 };
+const NVL_PAD = { left: 62, right: 28, top: 10, bottom: 34 };
 
 const nvlNumber = (v) => {
   const a = Math.abs(v), unit = a >= 1e9 ? [1e9, "G"] : a >= 1e6 ? [1e6, "M"] : a >= 1e4 ? [1e3, "k"] : [1, ""];

@@ -81,7 +81,7 @@ class NvlPerfView extends NvlBase {
     super(model, root);
     root.setAttribute("data-lm-suppress-shortcuts", "true");
     this.head();
-    this.pill = nvlEl("span", { class: "nvl-pill", role: "status" }, this.title.parentElement);
+    this.pill = nvlEl("span", { class: "nvl-pill" }, this.title.parentElement);
     this.form = new NvlPerfForm(this, root);
     this.confirm = nvlEl("label", { class: "nvl-confirm" }, root);
     this.sure = nvlEl("input", { type: "checkbox" }, this.confirm);
@@ -176,7 +176,7 @@ class NvlPerfView extends NvlBase {
     this.stop.disabled = idle;
     const d = nvlSamples(this.model, s.columns);
     for (const [key, , show] of NVL_FACTS) {
-      const v = d.n ? d[key][d.n - 1] : NaN;
+      const v = s.whole ? s.whole[key] : d.n ? d[key][d.n - 1] : NaN;
       nvlSay(this.facts[key], Number.isFinite(v) ? show(v) : "–");
     }
     if (this.page === "run") this.drawRun(d, s);

@@ -143,13 +143,16 @@ class PerfView(View):
     # -- the thread of a run
 
     def _drive(self, jobs, sweep):
-        told = None
+        told, first = None, self._n
         try:
             with self._mode(jobs[0]["mode"]):
                 for job in jobs:
                     if self._halt.is_set():
                         break
                     told = self._measure(job, sweep)
+            if sweep and self._n > first:
+                best = max((run for run in self.results if run.sweep == sweep), key=lambda run: run.total.iops)
+                told = f"Sweep {sweep}: {self._n - first} depths; most IOPS at depth {best.settings['depth']}, {best.total.iops:,.0f}."
             self.say("info", told or "Stopped.")
         except Exception as error:                     # raised here, nobody would see it
             self.say("error", f"{type(error).__name__}: {error}")
@@ -189,7 +192,7 @@ class PerfView(View):
                 flight = perf.depth * perf.qpairs * len(perf.namespaces)
                 self._kept.append(Run(self._n, result, samples, flight, job["mode"], sweep))
         t = result.total
-        return (f"{'Sweep' if sweep else 'Run'} {sweep or self._n}: {t.iops:,.0f} IOPS, {t.mibps:,.1f} MiB/s, {t.lat_avg_us:.1f} µs average"
+        return (f"Run {self._n}: {t.iops:,.0f} IOPS, {t.mibps:,.1f} MiB/s, {t.lat_avg_us:.1f} µs average"
                 + (f"; {t.errors} errors, the first: {result.first_error}" if t.errors else "."))
 
     # -- what the page is told
@@ -199,7 +202,7 @@ class PerfView(View):
         now, job = samples.before, self._job
         state = {"title": str(self._title or self._ctrl.address), "phase": self._phase, "form": dict(self._form), "limits": self._limits(),
                  "columns": list(COLUMNS), "bins": [FROM_NS, PER_DECADE, BINS], "plan": list(self._plan), "job": job,
-                 "now": now and {"seconds": now.seconds, "ios": now.ios, "errors": now.errors}}
+                 "now": now and {"seconds": now.seconds, "ios": now.ios, "errors": now.errors}, "whole": self._whole()}
         news = {"_state": state}
         if self._sent != (samples, samples.count):
             self._sent = samples, samples.count
@@ -212,6 +215,14 @@ class PerfView(View):
         if [r.n for r in swept] != [r["run"] for r in self._sweep]:
             news["_sweep"] = [{**r.row(), "label": r.label} for r in swept]
         return news
+
+    def _whole(self):
+        """The numbers of the last run as a whole; None while another goes."""
+        if self._phase != "idle" or not self._kept:
+            return None
+        t = self._kept[-1].total
+        return {"iops": t.iops, "mibps": t.mibps, "avg": t.lat_avg_us, "p50": t.percentile_us(50), "p99": t.percentile_us(99),
+                "p999": t.percentile_us(99.9), "cpu": t.cpu_us_per_io}
 
     def _limits(self):
         ctrl = self._ctrl
