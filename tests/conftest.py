@@ -12,6 +12,10 @@ import os
 import shutil
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("nvlab", deadline=None)      # a busy machine is no bug; pytest-timeout ends what hangs
+settings.load_profile("nvlab")
 
 
 def missing_qemu():
