@@ -62,7 +62,7 @@ class NvlDebuggerView extends NvlBase {
     if (!s.state) return;
     nvlSay(this.title, "Debugger");
     nvlSay(this.sub, [s.title, s.mode && `drive in ${s.mode} mode`].filter(Boolean).join(" · "));
-    nvlSay(this.pill, { idle: "○ idle", running: "▸ running", stopped: "■ stopped", ended: "✓ ended" }[s.state]);
+    nvlSay(this.pill, { idle: "○ idle", running: "▸ running", stopped: "■ stopped", ended: s.failed ? "✖ ended" : "✓ ended" }[s.state]);
     nvlSet(this.pill, "data-state", s.state);
     nvlSay(this.story, s.story);
     nvlSet(this.story, "data-state", s.state);
@@ -76,6 +76,11 @@ class NvlDebuggerView extends NvlBase {
     }
     this.points.update(s);
     this.stack.update(s, this.model.get("_frame"));
+    this.instant(s);
+  }
+
+  // Rings and registers; lit is what changed since it last stood.
+  instant(s) {
     const moment = this.model.get("_moment"), at = JSON.stringify([s.story, s.state, s.frames.map((f) => f.where)]);
     if (at !== this.at && moment.rings) [this.at, this.before, this.last] = [at, this.last, moment];
     else if (moment.rings) this.last = moment;

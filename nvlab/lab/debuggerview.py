@@ -6,10 +6,9 @@ import sys
 
 import traitlets
 
-from nvlab.lab import assets, past, static
+from nvlab.lab import assets, past
 from nvlab.lab.whyview import Explained
 from nvlab.spec.errors import UsageError
-from nvlab.spec.render import Table
 from nvlab.tools.debug_break import set_breakpoint
 from nvlab.trace.backtrace import brief
 from nvlab.trace.baseline import rings_of
@@ -61,7 +60,8 @@ class DebuggerView(Explained):
         stop, ctrl = dbg.stopped, dbg.ctrl
         news = {"_state": {
             "title": str(self._title or (ctrl.address if ctrl is not None else "no controller yet")), "state": dbg.state,
-            "story": self._story(stop), "reason": stop.reason if stop else None, "frames": self._frames(stop),
+            "failed": dbg.error is not None, "story": self._story(stop), "reason": stop.reason if stop else None,
+            "frames": self._frames(stop),
             "breakpoints": [self._breakpoint(b) for b in list(dbg.breakpoints.values())], "offers": self._offers(ctrl),
             "code": self._code if isinstance(self._code, str) else None,
             "call": None if isinstance(self._code, str) else getattr(self._code, "__qualname__", repr(self._code)),
@@ -102,7 +102,7 @@ class DebuggerView(Explained):
 
     @staticmethod
     def _breakpoint(point):
-        number, _, _, what = point.row()
+        what = point.row()[-1]
         return {"n": point.number, "what": what, "name": point.what, "enabled": point.enabled, "temporary": point.temporary,
                 "hits": point.hits}
 
@@ -178,7 +178,9 @@ class DebuggerView(Explained):
         return "Detached: the code runs on without stops."
 
     def _do_kill(self, _content):
-        return "The code was ended; what it was about to do didn't happen." if self.debugger.kill(2.0) else "It doesn't end: it waits for something else."
+        if self.debugger.kill(2.0):
+            return "The code was ended; what it was about to do didn't happen."
+        return "It doesn't end yet: it waits for something else."
 
     def _do_add(self, content):
         text = str(content.get("what", "")).strip()
@@ -216,11 +218,11 @@ class DebuggerView(Explained):
 
     def picture(self):
         dbg = self.debugger
-        tables = [dbg.table() if dbg.breakpoints else Table("", ("No breakpoints.",), ())]
+        tables = [dbg.table()]
         tables[0].title = f"Debugger: {self._story(dbg.stopped)}"
         if dbg.stopped is not None:
             tables.append(dbg.stopped.frames.table())
-        return f"<div>{''.join(table.html() for table in tables)}</div>" if all(hasattr(t, "html") for t in tables) else static.text_html(self.text())
+        return f"<div>{''.join(table.html() for table in tables)}</div>"
 
     def close(self):
         """Let go of the page; code that stands is let run on, without stops."""
@@ -250,5 +252,5 @@ def code_of(text, names, kept=None):
             return eval(value, names) if value else None
         finally:
             if kept is not None:
-                kept.update({name: found for name, found in names.items() if name not in before or before[name] is not found})
+                kept.update({name: value for name, value in names.items() if before.get(name, code) is not value})
     return code

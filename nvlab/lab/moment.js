@@ -127,6 +127,7 @@ class NvlMoment {
     this.el.classList.toggle("nvl-stale", !moment);
     if (!moment) return;
     nvlSay(this.none, moment.rings.length ? "" : "No queues yet.");
+    nvlShow(this.rings, moment.rings.length > 0);
     moment.rings.forEach((pair, i) => {
       const made = (this.pairs[i] ??= this.pair());
       const old = before?.rings.find((p) => p.qid === pair.qid);

@@ -53,11 +53,7 @@ class NvlLanes {
     g.clearRect(0, 0, this.width, this.height);
     this.spots = [];
     scene.lanes.forEach((key, lane) => this.lane(key, lane));
-    if (!scene.lanes.length) {
-      g.fillStyle = this.colour("--nvl-dim");
-      this.words("No events: nothing was recorded yet, or the filter lets none pass.", NVL_LEFT, 40, 400, 13);
-      return;
-    }
+    if (!scene.lanes.length) return this.nothing();
     this.axis(scene);
     g.save();
     g.beginPath();
@@ -66,7 +62,12 @@ class NvlLanes {
     if (scene.events) this.exact(scene);
     else if (scene.bins) this.heaps(scene);
     this.cursor(scene);
-    g.restore();
+    return g.restore();
+  }
+
+  nothing() {
+    this.g.fillStyle = this.colour("--nvl-dim");
+    this.words("No events: nothing was recorded yet, or the filter lets none pass.", NVL_LEFT, 40, 400, 13);
   }
 
   lane(key, lane) {

@@ -127,10 +127,7 @@ class NvlTimeline extends NvlBase {
     this.take();
     if (!this.axis) this.begin(s);
     if (this.follow && s.on) this.trail(s);
-    nvlSay(this.title, "Timeline");
-    const lost = s.dropped ? `, ${s.dropped.toLocaleString("en")} older ones dropped` : "", some = s.count < s.total ? `${s.count.toLocaleString("en")} of ` : "";
-    nvlSay(this.sub, [s.title || s.address, `${some}${s.total.toLocaleString("en")} events in ${nvlDuration(s.seconds * 1e9)}${lost}`, s.on && "● recording",
-      s.hidden.length && `${s.hidden.length} more queues: filter by queue to see them`].filter(Boolean).join(" · "));
+    this.headline(s);
     this.axes.forEach((b) => nvlSet(b, "aria-pressed", b.dataset.axis === this.axis));
     nvlShow(this.following, s.on);
     nvlSet(this.following, "aria-pressed", !!this.follow);
@@ -144,6 +141,13 @@ class NvlTimeline extends NvlBase {
     this.detail.update(e);
     this.told(s, e);
     this.root.dataset.drawn = `${this.axis} ${scene.events ? "events" : scene.bins ? "heaps" : "nothing"} ${s.count}`;
+  }
+
+  headline(s) {
+    nvlSay(this.title, "Timeline");
+    const lost = s.dropped ? `, ${s.dropped.toLocaleString("en")} older ones dropped` : "", some = s.count < s.total ? `${s.count.toLocaleString("en")} of ` : "";
+    nvlSay(this.sub, [s.title || s.address, `${some}${s.total.toLocaleString("en")} events in ${nvlDuration(s.seconds * 1e9)}${lost}`, s.on && "● recording",
+      s.hidden.length && `${s.hidden.length} more queues: filter by queue to see them`].filter(Boolean).join(" · "));
   }
 
   begin(s) {

@@ -40,11 +40,12 @@ def told(why, still=STILL_S, seconds=float("inf")) -> dict:
     """A Why as plain values. What isn't wrong but only waits is told once it has stood still for `still` seconds."""
     shown = not why.ok and (why.severity == "error" or seconds >= still)
     if not shown:
-        return {"ok": True, "severity": "ok", "sentence": why.sentence if why.ok else "Nothing stands still.", "title": why.title if why.ok
-                else "All is well", "findings": [], "seen": why.seen}
-    findings = [{"rule": f.rule, "title": f.title, "severity": f.severity, "sentence": f.sentence,
-                 "evidence": [[str(label), str(value)] for label, value in f.evidence], "cite": f.cite, "remedy": f.remedy} for f in why.all]
-    return {"ok": False, "severity": why.severity, "sentence": why.sentence, "title": why.title, "findings": findings, "seen": why.seen}
+        return {"ok": True, "severity": "ok", "sentence": why.sentence if why.ok else "Nothing stands still.",
+                "title": "All is well", "findings": [], "seen": why.seen}
+    findings = [{"rule": f.rule, "title": f.title, "severity": f.severity, "sentence": f.sentence, "cite": f.cite, "remedy": f.remedy,
+                 "evidence": [[str(label), str(value)] for label, value in f.evidence]} for f in why.all]
+    return {"ok": False, "severity": why.severity, "sentence": why.sentence, "title": why.title, "findings": findings,
+            "seen": why.seen}
 
 
 class Explained(View):
@@ -55,7 +56,6 @@ class Explained(View):
 
     def explained(self):
         """The Controller that the strip speaks of; None: no strip."""
-        return None
 
     def __init__(self, **kwargs):
         self._asking = threading.Lock()
@@ -74,7 +74,8 @@ class Explained(View):
                     why, seconds = answer(ctrl, age)
                     news = told(why, self.STILL, seconds)
                 except Error as error:
-                    news = {"ok": False, "severity": "note", "sentence": f"The checker can't look: {error}", "title": "", "findings": [], "seen": ""}
+                    news = {"ok": False, "severity": "note", "sentence": f"The checker can't look: {error}", "title": "",
+                            "findings": [], "seen": ""}
             self.tell(_why=news)
 
     def _on_message(self, widget, content, buffers):

@@ -152,3 +152,23 @@ def test_a_trace_is_followed_alive(lab, page, pictures):
     page.wait_for_timeout(1200)
     assert page.locator(".nvl-scrub-words").text_content().split(" of ")[0] == before.split(" of ")[0]
     assert not page.problems
+
+
+def test_the_slider_moves_other_views(lab, page, pictures):
+    """A ring view of the same instant follows the timeline, forwards and backwards."""
+    write(lab.root / "linked.ipynb", BRINGUP, "from nvlab.lab import RingView\nRingView(timeline.pair(1), timeline.drive, title='as recorded')")
+    book = Notebook(page, lab, "linked.ipynb")
+    page.set_viewport_size({"width": 1500, "height": 1900})
+    book.run_all()
+    book.show(".nvl-ringview")
+    tail = "() => document.querySelector('.nvl-ringview [data-kind=SQ] [data-fact=host-tail]')?.textContent"
+    page.wait_for_function(f"{tail} === '2'")
+    page.locator(".nvl-lanes").focus()
+    for key, count in (("ArrowLeft", 7), ("ArrowRight", 1), ("ArrowLeft", 1)):
+        for _ in range(count):
+            page.keyboard.press(key)
+        page.wait_for_function(f"{tail} === '{2 if key == 'ArrowRight' else 1}'")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(f"{tail} === '2'")
+    page.screenshot(path=pictures / "timeline-linked.png")
+    assert not page.problems

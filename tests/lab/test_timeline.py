@@ -88,7 +88,7 @@ def test_filters(timeline, recorded, filter):
     sent = [recording[int(n)] for n in events(timeline)["number"]]
     assert len(sent) == timeline._state["count"]
     wanted = {k: v for k, v in filter.items() if k != "qid"}
-    allowed = set(e.number for e in recording) if not wanted else {int(n) for n in recording.select(**wanted)._positions}
+    allowed = {e.number for e in recording} if not wanted else {int(n) for n in recording.select(**wanted)._positions}
     qid = filter.get("qid")
     for event in recording:
         belongs = qid is None or (event.number in _controller(recording) if qid < 0 else
