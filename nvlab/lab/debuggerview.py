@@ -66,19 +66,19 @@ class DebuggerView(Explained):
             "code": self._code if isinstance(self._code, str) else None,
             "call": None if isinstance(self._code, str) else getattr(self._code, "__qualname__", repr(self._code)),
             "mode": str(ctrl.ssd.mode) if ctrl is not None and getattr(ctrl, "ssd", None) is not None else None}}
-        if stop is not self._stop:
-            self._stop, self._regs = stop, ()
+        if (stop, dbg.state) != self._stop:
+            self._stop, self._regs = (stop, dbg.state), ()
             self._chosen = next((f.number for f in stop.frames if not f.core), 0) if stop else 0
         news["_frame"] = self._shown(stop)
         if ctrl is not None and not getattr(ctrl, "closed", False):
-            news["_moment"] = self._now(ctrl, stop)
+            news["_moment"] = self._now(ctrl)
         return news
 
-    def _now(self, ctrl, stop):
-        """Rings and registers; a drive that can't be asked has its registers read once a stop, not all the time."""
+    def _now(self, ctrl):
+        """Rings and registers; where no drive can be asked the registers are read once at each stop and end, not all the time."""
         if ctrl.ssd is not None:
             return past.of_controller(ctrl)
-        if stop is not None and not self._regs:
+        if not self._regs and self.debugger.state != "running":
             self._regs = past.registers_of(ctrl)
         return {**past.of_controller(ctrl, registers=False), "regs": list(self._regs)}
 

@@ -20,7 +20,8 @@ class NvlQueue {
     Object.assign(this, { kind, view, selected: -1, size: kind === "SQ" ? 64 : 16 });
     this.el = nvlEl("figure", { class: "nvl-queue", "data-kind": kind }, root);
     this.caption = nvlEl("figcaption", {}, this.el);
-    this.stage = nvlEl("div", { class: "nvl-stage", tabindex: "0", role: "slider", "aria-orientation": "horizontal" }, this.el);
+    this.stage = nvlEl("div", { class: "nvl-stage", tabindex: "0", role: "slider", "aria-orientation": "horizontal",
+      "data-lm-suppress-shortcuts": "true" }, this.el);
     this.stage.addEventListener("keydown", (e) => this.key(e));
     this.table = nvlEl("div", { class: "nvl-believe" }, this.el);
   }

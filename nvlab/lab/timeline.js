@@ -260,7 +260,7 @@ class NvlTimeline extends NvlBase {
     const [e] = spot.events, n = spot.events.length;
     nvlSay(this.tip, n > 1 ? `${n} events, ${nvlMicros(e.time)} to ${nvlMicros(spot.events.at(-1).time)}: ${this.tally(spot.events)}` : `${nvlMicros(e.time)} · ${this.speaker.kind(e)}: ${this.speaker.text(e)}`);
     this.tip.style.left = `${Math.max(4, Math.min(x - 40, this.lanes.width - this.tip.offsetWidth - 4))}px`;
-    this.tip.style.top = `${spot.y + 12}px`;
+    this.tip.style.top = `${spot.y > this.lanes.height / 2 ? spot.y - this.tip.offsetHeight - 12 : spot.y + 12}px`;
   }
 
   tally(events) {

@@ -219,5 +219,6 @@ class NvlMarks {
     const heap = nvlEl("span", { class: "nvl-key-item" }, el);
     nvlEl("i", { class: "nvl-heap" }, heap);
     nvlEl("span", {}, heap, "several events: zoom in");
+    nvlEl("span", { class: "nvl-key-item" }, el, "Drag to move; + and − zoom, and so does the wheel once the lanes have the focus, or with Ctrl.");
   }
 }
