@@ -8,7 +8,8 @@ need no notebook are in `nvlab.tools.draw`.
 from importlib import import_module as _import
 
 _WHERE = {"Explorer": "explorer", "explore": "explorer", "RingView": "ringview", "LivePlot": "liveplot",
-          "Timeline": "timeline", "DebuggerView": "debuggerview", "WhyView": "whyview", "PerfView": "perfview", "CommandBuilder": "builder"}
+          "Timeline": "timeline", "DebuggerView": "debuggerview", "WhyView": "whyview",
+          "PerfView": "perfview", "CommandBuilder": "builder", "MemoryView": "memview", "PrpView": "memview"}
 __all__ = sorted(_WHERE)
 
 

@@ -11,12 +11,12 @@ class NvlMemory {
     this.hex = nvlEl("div", { class: "nvl-mem-hex", tabindex: "0", role: "slider", "aria-label": `${label}: bytes`, "aria-valuemin": 0 }, left);
     this.line = nvlEl("div", { class: "nvl-mem-line", role: "status", "aria-live": "polite" }, left);
     this.list = nvlEl("div", { class: "nvl-mem-list", tabindex: "0", role: "listbox", "aria-label": `${label}: fields` }, this.el);
-    this.hex.addEventListener("mouseover", (e) => this.hover(e.target.dataset?.n));
-    this.hex.addEventListener("mouseleave", () => this.light());
+    this.hex.addEventListener("mousemove", (e) => this.moved(e));
+    this.hex.addEventListener("mouseleave", () => this.leave());
     this.hex.addEventListener("click", (e) => e.target.dataset?.n !== undefined && this.go(+e.target.dataset.n));
     this.hex.addEventListener("keydown", (e) => this.key(e));
     this.list.addEventListener("keydown", (e) => this.keyList(e));
-    this.list.addEventListener("mouseleave", () => this.light());
+    this.list.addEventListener("mouseleave", () => this.leave());
   }
 
   // `rows` as memfields.rows() makes them; `base` is the address of the first byte.
@@ -32,7 +32,7 @@ class NvlMemory {
     this.made = true;
     this.bytes = bytes.slice();
     const key = JSON.stringify(rows);
-    if (key !== this.key) { this.key = key; this.fields(rows); }
+    if (key !== this.drawn) { this.drawn = key; this.fields(rows); }
     nvlSet(this.hex, "aria-valuemax", Math.max(0, bytes.length - 1));
     this.light();
   }
@@ -51,8 +51,8 @@ class NvlMemory {
   }
 
   fields(rows) {
+    if (rows.length !== this.rows.length) Object.assign(this, { pinned: -1, over: null });
     this.rows = rows;
-    this.pinned = -1;
     this.owner = [];
     rows.forEach((r, i) => { for (let n = r.first; n <= Math.min(r.last, this.bytes.length); n++) (this.owner[n] ??= []).push(i); });
     this.items = rows.map((r, i) => {
@@ -61,7 +61,7 @@ class NvlMemory {
       nvlEl("span", { class: "nvl-name" }, item, r.name);
       nvlEl("span", { class: "nvl-value" }, item, r.value);
       nvlEl("span", { class: "nvl-meaning" }, item, r.meaning || r.title);
-      item.addEventListener("mouseenter", () => this.light(i));
+      item.addEventListener("mousemove", (e) => this.moved(e, i));
       item.addEventListener("click", () => this.pin(i));
       return item;
     });
@@ -73,9 +73,22 @@ class NvlMemory {
   // The most particular field that a byte belongs to.
   owns(n) { return (this.owner?.[n] ?? []).reduce((a, i) => (a < 0 || this.rows[i].last - this.rows[i].first <= this.rows[a].last - this.rows[a].first && this.rows[i].level <= this.rows[a].level ? i : a), -1); }
 
-  hover(n) { if (n !== undefined) this.light(this.owns(+n), +n); }
+  // What is under the mouse shows until it leaves; that something scrolled under a mouse at rest counts for nothing.
+  moved(e, row = null) {
+    const spot = `${e.clientX}/${e.clientY}`, n = e.target.dataset?.n;
+    if (spot === this.spot || (row === null && n === undefined)) return;
+    this.spot = spot;
+    this.over = row === null ? [this.owns(+n), +n] : [row, Math.min(this.rows[row].first, this.spans.length - 1)];
+    this.light();
+  }
 
-  light(row = this.pinned, byte = this.at) {
+  leave() {
+    this.over = null;
+    this.light();
+  }
+
+  light() {
+    const [row, byte] = this.over ?? [this.pinned, this.at];
     const r = this.rows[row];
     for (const n of this.lit) { this.spans[n]?.classList.remove("nvl-lit"); this.chars[n]?.classList.remove("nvl-lit"); }
     this.lit = r ? Array.from({ length: Math.min(r.last, this.spans.length - 1) - r.first + 1 }, (_, i) => r.first + i) : [];
@@ -89,6 +102,7 @@ class NvlMemory {
   }
 
   pin(row) {
+    this.over = null;
     this.pinned = row;
     this.at = Math.min(this.rows[row].first, this.spans.length - 1);
     this.reveal(this.hex, this.spans[this.at]);
@@ -97,6 +111,7 @@ class NvlMemory {
   }
 
   go(n) {
+    this.over = null;
     this.at = Math.max(0, Math.min(this.bytes.length - 1, n));
     this.pinned = this.owns(this.at);
     this.reveal(this.hex, this.spans[this.at]);
