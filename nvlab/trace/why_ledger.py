@@ -59,11 +59,13 @@ class Sq:
         self.still = None                        # the Peek (or True) of a last doorbell that didn't move
         self.commands = collections.deque(maxlen=KEPT)
         self.waiting, self.latest, self.in_slot = {}, {}, {}     # by slot; by cid; what a slot held last
+        self.open = collections.defaultdict(list)                # by cid: those rung and not completed, as far as the host can tell
         self.range, self.posted = range(0), None  # slots of the last doorbell; entries posted since it (None: not known)
 
 
 class Cq:
-    """A completion queue: `rung` its doorbell's last value, `tail` where the drive posts next, `taken` slots given back."""
+    """A completion queue: `rung` its doorbell's last value, `tail` where the drive posts next (None: not known, for what it
+    did was dropped), `taken` slots given back."""
 
     def __init__(self, qid, size, rung=0, tail=0, taken=0, whole=True):
         self.qid, self.size, self.rung, self.value, self.tail, self.taken = qid, size, rung, rung, tail, taken
@@ -102,7 +104,7 @@ class Ledger:
         if start:
             state = recording.after(start)
             sqs = {q: (s.depth, s.rung, (s.drive or {}).get("head") or 0) for q, s in state.sqs.items()}
-            cqs = {q: (c.depth, c.rung, (c.drive or {}).get("tail") or 0) for q, c in state.cqs.items()}
+            cqs = {q: (c.depth, c.rung, (c.drive or {}).get("tail")) for q, c in state.cqs.items()}
         elif base.drive is not None:
             sqs = {q: (v["size"], v["tail"], v["head"]) for (ring, q), v in base.drive.items() if ring == SQ}
             cqs = {q: (v["size"], v["head"], v["tail"]) for (ring, q), v in base.drive.items() if ring == CQ}
@@ -117,7 +119,7 @@ class Ledger:
                     self.sqs[qid].posted = (mine["tail"] - rung) % size
         self.host = {key: values["depth"] for key, values in base.host.items()} if not start else {}
         for qid, (size, rung, tail) in cqs.items():
-            if size and rung is not None and rung < size and tail is not None:
+            if size and rung is not None and rung < size:
                 self.cqs[qid] = Cq(qid, size, rung, tail, whole=False)
 
     def _go_through(self, recording):
@@ -220,6 +222,7 @@ class Ledger:
             sq.waiting[slot] = sq.in_slot[slot] = command
             sq.commands.append(command)
             if command.raw is not None and not self.drive:
+                sq.open[command.cid].append(command)
                 self._check_entry(sq, command, seen, number)
         sq.rung, sq.entries, sq.posted = value, sq.entries + count, None if sq.posted is None else max(0, sq.posted - count)
 
@@ -244,10 +247,10 @@ class Ledger:
         if value >= cq.size:
             return
         if not self.drive:
-            if peek is None or peek.tail is None:
-                cq.taken, cq.rung = cq.taken + (value - old) % cq.size, value
-                return
-            cq.tail = peek.tail
+            cq.tail = peek.tail if peek is not None else None
+        if cq.tail is None:
+            cq.taken, cq.rung = cq.taken + (value - old) % cq.size, value
+            return
         released, there = (value - old) % cq.size, (cq.tail - old) % cq.size
         if released > there:
             self.marks.append(Mark("overrun", number, qid, old=old, value=value, tail=cq.tail, size=cq.size,
@@ -301,16 +304,16 @@ class Ledger:
             cq.tail, cq.posted = (slot + 1) % cq.size, cq.posted + 1
         elif self.drive:
             return                               # seen by the host: the drive has told it before
-        sq = self.sqs.get(b >> 16 & 0xFFFF)
-        command = sq.latest.get(b >> 32 & 0xFFFF) if sq is not None else None
+        sq, cid = self.sqs.get(b >> 16 & 0xFFFF), b >> 32 & 0xFFFF
+        command = sq.latest.get(cid) if sq is not None else None
         if sq is not None and command is None and not self.drive:
-            command = next((c for c in reversed(sq.commands) if c.cid == b >> 32 & 0xFFFF and c.completed is None), None)
+            command = sq.open[cid].pop() if sq.open.get(cid) else None
         field = b >> 49
         found = status.lookup(field >> 8 & 7, field & 0xFF)
         if command is not None:
             command.completed, command.status = number, found
         if not found.ok and sq is not None:
-            self.failed.append((number, sq.qid, b >> 32 & 0xFFFF, found, command))
+            self.failed.append((number, sq.qid, cid, found, command))
 
     def _fault(self, number, side, qid, index, a, b):
         if b == 0 and index < len(NAMES):        # (b tells of the entry that follows, index its slot)
