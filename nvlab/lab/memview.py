@@ -17,8 +17,8 @@ WINDOW = 4096            # bytes that a page shows at a time
 class MemoryView(View):
     """Memory as a drive sees it: a field lights its bytes, a byte its field.
 
-    `memory` is a buffer (ctrl.alloc()'s, bytes, an array), a structure or command, or a queue with `slot`:
-    `MemoryView(ctrl.admin.sq, slot=3)`. `struct` says what lies at its begin: a class of nvlab.spec (IdentifyController,
+    `memory` is a buffer (ctrl.alloc()'s, bytes, an array), a structure or command, a queue with `slot`
+    (`MemoryView(ctrl.admin.sq, slot=3)`), or a Controller: all memory that its drive can reach, by address. `struct` says what lies at its begin: a class of nvlab.spec (IdentifyController,
     SmartLog …), or "admin SQE", "I/O SQE", "CQE"; the page can choose another. It follows the memory while it is seen.
     Raises UsageError for what isn't memory, or a structure that nobody knows.
     """
@@ -31,19 +31,33 @@ class MemoryView(View):
 
     def __init__(self, memory, struct=None, slot=None, title=None, **kwargs):
         self._memory, self._name, self._at = memory, title, 0
-        self._kind = memfields.kind_of(struct)
-        if hasattr(memory, "entries") and hasattr(memory, "qid"):
+        self._kind, self._ctrl, self._base = memfields.kind_of(struct), None, 0
+        if hasattr(memory, "dma"):
+            self._of_controller(memory)
+        elif hasattr(memory, "entries") and hasattr(memory, "qid"):
             self._of_queue(memory, slot)
         elif slot is not None:
             raise UsageError("slot: only a queue has slots; give a queue, or leave it out")
         elif self._kind is None and isinstance(memory, (Struct, Command, Completion)):
             self._kind = memfields.kind_of(memory)
-        size = len(self._read())
-        if not size:
+        if not self._size():
             raise UsageError("there is no memory to show: the buffer is empty")
         if self._kind is not None:
-            memfields.view_of(self._kind, self._read())          # too small is said now
+            memfields.view_of(self._kind, self._shown())         # too small is said now
         super().__init__(**kwargs)
+
+    def _of_controller(self, ctrl):
+        pool = ctrl.dma
+        self._ctrl, self._memory, self._base, self._name = ctrl, None, pool.base, self._name or f"DMA memory of {ctrl.address}"
+        if self._kind is None and ctrl.admin is not None:
+            self._kind, self._at = "admin SQE", ctrl.admin.sq.iova - self._base
+
+    def _places(self):
+        """[(words, offset, kind)] of what a person may want to see in a controller's memory."""
+        found = []
+        for qid, pair in sorted({**({0: self._ctrl.admin} if self._ctrl.admin is not None else {}), **self._ctrl.io}.items()):
+            found += [[f"SQ{qid}", pair.sq.iova - self._base, "I/O SQE" if qid else "admin SQE"], [f"CQ{qid}", pair.cq.iova - self._base, "CQE"]]
+        return [place for place in found if 0 <= place[1] < self._size()]
 
     def _of_queue(self, queue, slot):
         if slot is None or not 0 <= slot < queue.depth:
@@ -66,26 +80,39 @@ class MemoryView(View):
             return np.frombuffer(np.ascontiguousarray(memory).tobytes(), np.uint8)
         raise UsageError(f"MemoryView shows a buffer, a structure, a command, or a queue's slot, not a {type(memory).__name__}")
 
+    def _size(self):
+        return int(self._ctrl.dma.size) if self._ctrl is not None else len(self._read())
+
+    def _shown(self):
+        """The bytes that a page gets."""
+        if self._ctrl is not None:
+            return self._ctrl.dma.read(self._base + self._at, min(WINDOW, self._size() - self._at))
+        return self._read()[self._at:self._at + WINDOW].tobytes()
+
     # -- what the page is told
 
     def look(self):
-        memory = self._read()
-        self._at = min(self._at, max(0, len(memory) - 1) // 16 * 16)
-        raw = memory[self._at:self._at + WINDOW].tobytes()
+        size = self._size()
+        self._at = min(self._at, max(0, size - 1) // 16 * 16)
+        raw = self._shown()
         fits = [kind for kind in memfields.KINDS if memfields.size_of(kind) <= len(raw)]
         kind = self._kind if self._kind in fits else None
-        news = {"_state": {"title": self._title(), "kind": kind or "", "kinds": fits, "at": self._at, "size": len(memory), "window": WINDOW}}
+        news = {"_state": {"title": self._title(), "kind": kind or "", "kinds": fits, "at": self._at, "size": size, "window": WINDOW,
+                           "step": memfields.size_of(kind) if kind in memfields.ENTRIES else WINDOW, "base": self._base,
+                           "places": self._places() if self._ctrl is not None else []}}
         if raw != self._bytes or kind != self._state.get("kind"):
             news.update(_bytes=raw, _fields=[] if kind is None else memfields.rows(memfields.view_of(kind, raw)))
         return news
 
     def _title(self):
+        if self._ctrl is not None:
+            return str(self._name)
         where = ""
         try:
             where = f"{int(self._memory.iova):#x}"
         except (AttributeError, UsageError):
             pass
-        return ", ".join(part for part in (str(self._name or ""), f"{len(self._read()):,} bytes" + (f" at {where}" if where else "")) if part)
+        return ", ".join(part for part in (str(self._name or ""), f"{self._size():,} bytes" + (f" at {where}" if where else "")) if part)
 
     # -- what the page asks for
 
@@ -96,27 +123,33 @@ class MemoryView(View):
         self._kind = memfields.kind_of(content.get("kind"))
 
     def _do_at(self, content):
-        at, size = int(content.get("at", 0)), len(self._read())
+        try:
+            at, size = int(str(content.get("at", 0)), 0) - self._base, self._size()
+        except ValueError:
+            raise UsageError(f"{content.get('at')}: a number is needed, such as 4096 or {self._base + self._at:#x}") from None
         if not 0 <= at < size:
-            raise UsageError(f"offset {at}: the memory has {size} bytes")
+            raise UsageError(f"{at + self._base:#x}: this memory goes from {self._base:#x} to {self._base + size - 1:#x}")
         self._at = at // 16 * 16
+        if "kind" in content:
+            self._do_kind(content)
 
     # -- where there is no page
 
     def text(self):
-        raw = self._read().tobytes()[:WINDOW]
+        raw = self._shown()
         parts = [f"MemoryView: {self._title()}"]
         if self._kind is not None and len(raw) >= memfields.size_of(self._kind):
             parts.append(memfields.view_of(self._kind, raw).table().text())
-        return "\n\n".join([*parts, hexdump(raw)])
+        return "\n\n".join([*parts, hexdump(raw, base=self._base + self._at)])
 
     def picture(self):
-        raw = self._read().tobytes()[:WINDOW]
-        table = memfields.view_of(self._kind, raw).table().html() if self._kind is not None else ""
-        return f"<div>{static.text_html(hexdump(raw))}{table}</div>"
+        raw = self._shown()
+        fits = self._kind is not None and len(raw) >= memfields.size_of(self._kind)
+        table = memfields.view_of(self._kind, raw).table().html() if fits else ""
+        return f"<div>{static.text_html(hexdump(raw, base=self._base + self._at))}{table}</div>"
 
 
-def hexdump(raw, most=24):
+def hexdump(raw, most=24, base=0):
     """Bytes as lines of sixteen; lines like the one before are left out, as are all after `most`."""
     lines, before, skipped = [], None, False
     for at in range(0, len(raw), 16):
@@ -131,7 +164,7 @@ def hexdump(raw, most=24):
             lines.append(f"… {len(raw) - at} more bytes")
             break
         shown = "".join(chr(b) if 32 <= b < 127 else "." for b in row)
-        lines.append(f"{at:04x}  {row[:8].hex(' '):23}  {row[8:].hex(' '):23}  {shown}")
+        lines.append(f"{base + at:04x}  {row[:8].hex(' '):23}  {row[8:].hex(' '):23}  {shown}")
     return "\n".join(lines)
 
 

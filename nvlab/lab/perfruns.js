@@ -18,7 +18,7 @@ class NvlCompare {
     this.charts = [new NvlChart(grid, "Throughput", 230), new NvlChart(grid, "Latency by percentile", 230)];
     const scroll = nvlEl("div", { class: "nvl-scroll", tabindex: "0", role: "region", "aria-label": "runs" }, page);
     this.table = nvlEl("table", { class: "nvl-runs" }, scroll);
-    this.body = nvlHeads(this.table, ["run", "what", ...NVL_RUN_COLUMNS.map(([words]) => words), ""]);
+    this.body = nvlHeads(this.table, ["run", "what", ...NVL_RUN_COLUMNS.map(([words]) => words), "forget"]);
     this.none = nvlEl("div", { class: "nvl-busy" }, page, "No runs yet. Each run is kept here, to be compared with the next.");
     this.rows = new Map();
     this.hidden = new Set();

@@ -83,3 +83,22 @@ def test_prps_drawn_and_a_bad_entry_marked(lab, page, pictures, dark):
     assert "list 0 [2] = 0x123456 begins 0x456" in page.locator(".nvl-prp-says").text_content()
     page.screenshot(path=pictures / f"prps-bad-{theme}.png")
     assert not page.problems
+
+
+def test_all_memory_of_a_controller(lab, page, pictures):
+    """By address, or by the queues it holds: a slot after the other."""
+    write(lab.root / "dma.ipynb", 'import nvlab\nfrom nvlab.lab import MemoryView\nctrl = nvlab.attach("embedded:size=16M")\nMemoryView(ctrl)')
+    book = Notebook(page, lab, "dma.ipynb")
+    book.run_all()
+    book.show(".nvl-memview")
+    page.locator(".nvl-mem-field", has_text="opc").wait_for()
+    at = int(page.get_by_label("where in the memory").input_value(), 16)
+    page.get_by_role("button", name="▸: the bytes after").click()
+    page.wait_for_function("(v) => document.querySelector('.nvl-memview input').value === v", arg=hex(at + 64))
+    page.get_by_role("button", name="CQ0: the entries of CQ0").click()
+    page.wait_for_function("() => document.querySelector('.nvl-memview .nvl-title').textContent === 'CQE'")
+    page.screenshot(path=pictures / "memory-controller.png")
+    page.get_by_label("where in the memory").fill("0x10")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.querySelector('.nvl-memview .nvl-notice').textContent.includes('goes from')")
+    assert not page.problems

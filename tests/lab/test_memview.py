@@ -67,6 +67,18 @@ def test_the_page_chooses_structure_and_place(ctrl):
     view.close()
 
 
+def test_all_memory_of_a_controller_by_address(ctrl):
+    view = MemoryView(ctrl)
+    assert view._state["kind"] == "admin SQE" and view._state["base"] + view._state["at"] == ctrl.admin.sq.iova
+    assert [place[0] for place in view._state["places"][:2]] == ["SQ0", "CQ0"] and view._state["step"] == 64
+    view.act("at", {"at": hex(ctrl.admin.cq.iova), "kind": "CQE"})
+    assert view._state["kind"] == "CQE" and view._bytes[:16] == bytes(ctrl.admin.cq.entries[0])
+    view.act("at", {"at": "0x10"})
+    assert view._notice["kind"] == "error" and "goes from" in view._notice["text"]
+    assert f"{ctrl.admin.cq.iova:x}" in str(view) and len(view.picture()) < 50_000
+    view.close()
+
+
 @pytest.mark.parametrize("memory, struct, says", [
     (bytes(16), SmartLog, "takes 512 bytes"), (bytes(64), "Nonsense", "choose a structure"), (7, None, "shows a buffer"), (b"", None, "empty")])
 def test_what_is_no_memory_or_no_structure_is_refused(memory, struct, says):
