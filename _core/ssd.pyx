@@ -397,8 +397,8 @@ cdef class DataPath:
                 wanted = False
                 if nv_trylock(&self.d.lock):
                     n = ssd_poll(&self.d, 256)
-                    rounds += 1                     # now and then, doorbells that no round looks at: however busy the others are
-                    wanted = self.d.attention or admin_waits(&self.d) or rounds & 0xFF == 0 and self.astray()
+                    rounds += 1                     # doorbells that no round looks at: now and then, and while there is nothing else to do
+                    wanted = self.d.attention or admin_waits(&self.d) or (rounds & 0xFF == 0 or idle > spins) and self.astray()
                     nv_unlock(&self.d.lock)
                 if wanted or idle & 0xFFF == 0xFFF:
                     with gil:

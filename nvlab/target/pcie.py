@@ -63,6 +63,8 @@ class Ssd(Mishaps):
             self._stop_thread()
             self._mode = mode
             self.datapath.inline_mode = mode == "inline"
+            if mode != "manual":
+                self.datapath.alarm = 1          # now: for what was begun by hand
             if mode == "thread":
                 self._start_thread()
 
