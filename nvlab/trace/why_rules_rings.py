@@ -172,7 +172,7 @@ def _overrun(scene, mark):
     if first == 0 and mark.taken >= mark.size:
         return Finding("wrong-phase", f"The host took slot 0 of CQ {mark.qid} for new after the wrap, and the drive has not posted "
                        "there since: it is the completion of the lap before; the expected Phase Tag did not turn over.", evidence)
-    lap = "that still holds the lap before" if mark.taken >= mark.size else "that was never posted"
+    lap = "that still holds the lap before: it looks at no Phase Tag, or expects the one of that lap" if mark.taken >= mark.size else "that was never posted"
     return Finding("stale-completion", f"{bell} went from {mark.old} to {mark.value}, past the {counted(mark.there, 'completion')} "
                    f"that the drive had posted: the host took slot {first} for new, {lap}.", evidence)
 

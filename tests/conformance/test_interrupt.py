@@ -29,6 +29,17 @@ def interrupt_after(seconds):
     return timer
 
 
+def interrupt_when(condition, seconds=10):
+    """Interrupt the main thread as soon as `condition()` holds, or when it took too long."""
+    def wait():
+        end = time.monotonic() + seconds
+        while not condition() and time.monotonic() < end:
+            time.sleep(0.005)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    threading.Thread(target=wait).start()
+
+
 def test_in_a_wait_for_a_command(ctrl):
     request = ctrl.submit(cmd.async_event_request())
     interrupt_after(0.05)
@@ -55,7 +66,7 @@ def test_in_a_wait_for_perf(device, ctrl):
 def test_in_perf_run(device, ctrl):
     device.moves_by_itself(ctrl)
     perf = Perf(ctrl, workload="randread", depth=8, seconds=60)
-    interrupt_after(0.1)
+    interrupt_when(lambda: perf.running and perf.snapshot().ios)
     with pytest.raises(KeyboardInterrupt):
         perf.run()
     assert not perf.running and perf.result().ended == "stopped" and ctrl.io == {}

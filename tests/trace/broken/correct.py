@@ -177,20 +177,20 @@ class CorrectDriver:
     # -- one completion
 
     def wait(self, queue):
-        end = time.monotonic() + self.patience
+        end = time.monotonic() + (self.patience if self.ctrl.ssd is not None else max(self.patience, 0.8))
         while not self.is_new(queue):
-            if not self.move() or time.monotonic() > end and not self.late(end):
+            if not self.move() or time.monotonic() > end and not self.late(queue, end):
                 raise Stuck(f"queue {queue.qid}: no completion")
         return self.take(queue)
 
-    def late(self, end):
-        """True while a drive in a thread of its own has something to fetch and didn't come to it yet, on a busy machine."""
+    def late(self, queue, end):
+        """True while a drive in a thread of its own has something to fetch and didn't come to it yet, on a busy machine, or just has."""
         ssd = self.ctrl.ssd
         if ssd is None or ssd.mode != "thread" or time.monotonic() > end + 5:
             return False
         with ssd:
             path = ssd.datapath
-            return any(path.sq_live(q) and path.waiting(q) and path.room(q) for q in range(path.queues + 1))
+            return any(path.sq_live(q) and path.waiting(q) and path.room(q) for q in range(path.queues + 1)) or bool(self.is_new(queue))
 
     def move(self):
         """Let a drive in this process move. False where it has nothing to do, and never will by itself."""
