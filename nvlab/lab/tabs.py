@@ -35,6 +35,8 @@ TABS = (
     ("rings", "Rings", "submission and completion queues, from both sides", _rings),
     ("timeline", "Timeline", "what was recorded, event by event", _timeline),
     ("debugger", "Debugger", "stop before a register or doorbell is written", _debugger),
+    ("commands", "Commands", "any command as a form: its dwords, its Python, its completion", _of("builder", "CommandBuilder")),
+    ("memory", "Memory", "what the drive can reach, in hexadecimal and decoded", _of("memview", "MemoryView")),
     ("perf", "Perf", "throughput and latency", _of("perfview", "PerfView")),
 )
 """(name, title, what it is for, factory(explorer)) of each tab, in their order."""
