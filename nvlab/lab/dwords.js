@@ -70,7 +70,7 @@ class NvlDwords {
     this.cells.forEach(({ cell, value, what }, n) => {
       const v = view.getUint32(4 * n, true);
       nvlSay(value, v.toString(16).toUpperCase().padStart(8, "0"));
-      cell.classList.toggle("nvl-zero", !v);
+      cell.classList.toggle("nvl-null", !v);
       nvlSay(what, names[n] ?? "");
       nvlSet(cell, "title", names[n] ?? "not used by this command");
     });
@@ -78,6 +78,6 @@ class NvlDwords {
 
   light(p) {
     const from = p ? p.byte >> 2 : -1, to = p ? (p.byte * 8 + p.bit + p.width - 1) >> 5 : -2;
-    this.cells.forEach(({ cell }, n) => cell.classList.toggle("nvl-lit", n >= from && n <= to));
+    this.cells.forEach(({ cell }, n) => cell.classList.toggle("nvl-dword-lit", n >= from && n <= to));
   }
 }

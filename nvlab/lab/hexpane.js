@@ -26,7 +26,7 @@ class NvlMemory {
       if (b === this.bytes[n] && this.made) return;
       const span = this.spans[n];
       nvlSay(span, nvlTwo(b));
-      span.classList.toggle("nvl-zero", !b);
+      span.classList.toggle("nvl-null", !b);
       nvlSay(this.chars[n], nvlAscii(b));
     });
     this.made = true;
@@ -42,8 +42,8 @@ class NvlMemory {
     const wide = Math.max(3, (base + bytes.length).toString(16).length), all = document.createDocumentFragment();
     for (let row = 0; row < bytes.length; row += 16) {
       const line = nvlEl("div", { class: "nvl-mem-row" }, all);
-      nvlEl("span", { class: "nvl-off" }, line, (base + row).toString(16).toUpperCase().padStart(wide, "0"));
-      for (let n = row; n < Math.min(row + 16, bytes.length); n++) this.spans.push(nvlEl("span", { class: "nvl-byte", "data-n": n }, line));
+      nvlEl("span", { class: "nvl-mem-off" }, line, (base + row).toString(16).toUpperCase().padStart(wide, "0"));
+      for (let n = row; n < Math.min(row + 16, bytes.length); n++) this.spans.push(nvlEl("span", { class: "nvl-mem-byte", "data-n": n }, line));
       const text = nvlEl("span", { class: "nvl-mem-text" }, line);
       for (let n = row; n < Math.min(row + 16, bytes.length); n++) this.chars.push(nvlEl("i", { "data-n": n }, text));
     }
@@ -56,7 +56,7 @@ class NvlMemory {
     this.owner = [];
     rows.forEach((r, i) => { for (let n = r.first; n <= Math.min(r.last, this.bytes.length); n++) (this.owner[n] ??= []).push(i); });
     this.items = rows.map((r, i) => {
-      const item = nvlEl("div", { class: `nvl-mem-field${r.zero ? " nvl-nil" : ""}`, role: "option", id: `${this.uid ??= "m" + Math.random().toString(36).slice(2)}-${i}`, "aria-selected": "false", style: `padding-left:${6 + r.level * 14}px`,
+      const item = nvlEl("div", { class: `nvl-mem-field${r.zero ? " nvl-mem-nil" : ""}`, role: "option", id: `${this.uid ??= "m" + Math.random().toString(36).slice(2)}-${i}`, "aria-selected": "false", style: `padding-left:${6 + r.level * 14}px`,
         title: `${r.title}: byte ${r.first}${r.last > r.first ? " to " + r.last : ""}${r.bits ? ", bits " + r.bits : ""}` });
       nvlEl("span", { class: "nvl-name" }, item, r.name);
       nvlEl("span", { class: "nvl-value" }, item, r.value);
@@ -90,9 +90,9 @@ class NvlMemory {
   light() {
     const [row, byte] = this.over ?? [this.pinned, this.at];
     const r = this.rows[row];
-    for (const n of this.lit) { this.spans[n]?.classList.remove("nvl-lit"); this.chars[n]?.classList.remove("nvl-lit"); }
+    for (const n of this.lit) { this.spans[n]?.classList.remove("nvl-mem-lit"); this.chars[n]?.classList.remove("nvl-mem-lit"); }
     this.lit = r ? Array.from({ length: Math.min(r.last, this.spans.length - 1) - r.first + 1 }, (_, i) => r.first + i) : [];
-    for (const n of this.lit) { this.spans[n]?.classList.add("nvl-lit"); this.chars[n]?.classList.add("nvl-lit"); }
+    for (const n of this.lit) { this.spans[n]?.classList.add("nvl-mem-lit"); this.chars[n]?.classList.add("nvl-mem-lit"); }
     this.items?.forEach((item, i) => { nvlSet(item, "aria-selected", i === row); });
     this.spans.forEach((s, n) => s.classList.contains("nvl-at") !== (n === this.at) && s.classList.toggle("nvl-at", n === this.at));
     const words = this.bytes.length ? `byte ${nvlTwo(this.base + byte)}h = ${nvlTwo(this.bytes[byte] ?? 0)}h${r ? ` · ${r.name}: ${r.title}${r.bits ? ` (bits ${r.bits})` : ""} = ${[r.value, r.meaning].filter(Boolean).join(", ")}` : ""}` : "";

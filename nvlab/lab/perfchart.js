@@ -114,11 +114,11 @@ class NvlChart {
       c.strokeStyle = edge;
       c.beginPath(); c.moveTo(x0, y); c.lineTo(x1, y); c.stroke();
       c.fillStyle = ink;
-      c.fillText(show(s.y, v), x0 - 6, y + 3.5);
+      if (!s.empty) c.fillText(show(s.y, v), x0 - 6, y + 3.5);
     }
     c.textAlign = "center";
     let past = -Infinity;
-    for (const v of ticks(s.x, (x1 - x0) / 75)) {
+    for (const v of s.empty ? [] : ticks(s.x, (x1 - x0) / 75)) {
       const x = this.px(v), words = show(s.x, v), half = c.measureText(words).width / 2;
       if (x - half < past + 6) continue;
       past = x + half;

@@ -30,7 +30,7 @@ view
 
 
 def lit(page):
-    return page.locator(".nvl-mem-hex .nvl-byte.nvl-lit").evaluate_all("(all) => all.map((e) => +e.dataset.n)")
+    return page.locator(".nvl-mem-hex .nvl-mem-byte.nvl-mem-lit").evaluate_all("(all) => all.map((e) => +e.dataset.n)")
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
@@ -42,8 +42,8 @@ def test_fields_and_bytes_light_each_other(lab, page, pictures, dark):
     book.show(".nvl-memview")
     page.locator(".nvl-mem-field", has_text=re.compile("^oacs")).click()
     assert lit(page) == [256, 257]
-    page.locator(".nvl-byte[data-n='26']").scroll_into_view_if_needed()
-    page.locator(".nvl-byte[data-n='26']").hover()
+    page.locator(".nvl-mem-byte[data-n='26']").scroll_into_view_if_needed()
+    page.locator(".nvl-mem-byte[data-n='26']").hover()
     page.wait_for_function("() => document.querySelector('.nvl-mem-line').textContent.includes('Model Number')")
     assert lit(page) == list(range(24, 64))
     page.locator(".nvl-mem-hex").focus()
