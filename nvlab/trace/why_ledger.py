@@ -101,6 +101,7 @@ class Ledger:
     def _begin(self, recording):
         start = max(0, len(recording) - LONGEST, *recording.gaps.values())
         self.first, base, self.complete = start, recording.baseline, start == 0
+        self._whole, self._missing = self.complete, set()        # are all queues known that there are; which there aren't for certain
         if start:
             state = recording.after(start)
             sqs = {q: (s.depth, s.rung, (s.drive or {}).get("head") or 0) for q, s in state.sqs.items()}
@@ -167,7 +168,7 @@ class Ledger:
 
     def _reset(self, number, *_):
         """No queue any more, and what was done wrong with those of before is the past."""
-        self.sqs, self.cqs, self.strays = {}, {}, {}
+        self.sqs, self.cqs, self.strays, self._whole = {}, {}, {}, True
         self.marks, self.failed, self.faults = [], [], []
 
     def _new(self, number, side, qid, size, iova, b):
@@ -183,6 +184,7 @@ class Ledger:
             self.sqs[qid] = Sq(qid, size)
             self.sqs[qid].posted = 0 if (SQ, qid) in self.host else None
         self.strays.pop((b & 1, qid), None)
+        self._missing.discard((b & 1, qid))
         self.marks = [m for m in self.marks if m.qid != qid or (m.what in _OF_CQ) != bool(b & 1)]
 
     def _gone(self, number, side, qid, index, a, b):
@@ -190,17 +192,23 @@ class Ledger:
             self.host.pop((b & 1, qid), None)
         if side == Side.DRIVE or not self.drive:
             (self.cqs if b & 1 else self.sqs).pop(qid, None)
+            self.strays.pop((b & 1, qid), None)  # it was there, though nobody recorded how it came
+            self._missing.add((b & 1, qid))
             self.marks = [m for m in self.marks if m.qid != qid or (m.what in _OF_CQ) != bool(b & 1)]
 
     # -- doorbells
+
+    def _stray(self, key, value, number, peek):
+        """A doorbell of a queue that isn't known; where what came before was dropped, that proves nothing."""
+        if value and (self.drive or peek is not None) and (self._whole or key in self._missing):
+            self.strays[key] = value, number
 
     def _ring_sq(self, number, side, qid, value, a, b):
         peek, sq = self._peek(Kind.SQ_DOORBELL, qid, value), self.sqs.get(qid)
         if sq is None and peek is not None and peek.size and not self.drive:
             sq = self.sqs[qid] = Sq(qid, peek.size)
         if sq is None:
-            if value and (self.drive or peek is not None):
-                self.strays[SQ, qid] = value, number
+            self._stray((SQ, qid), value, number, peek)
             return
         sq.doorbells, old, sq.value = sq.doorbells + 1, sq.rung, value
         if value >= sq.size:
@@ -240,8 +248,7 @@ class Ledger:
         if cq is None and peek is not None and peek.size and not self.drive:
             cq = self.cqs[qid] = Cq(qid, peek.size)
         if cq is None:
-            if value and (self.drive or peek is not None):
-                self.strays[CQ, qid] = value, number
+            self._stray((CQ, qid), value, number, peek)
             return
         cq.doorbells, old, cq.value = cq.doorbells + 1, cq.rung, value
         if value >= cq.size:

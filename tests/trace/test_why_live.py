@@ -305,3 +305,20 @@ def test_why_of_a_long_recording_of_a_device_that_tells_nothing_takes_no_time():
     begun = time.thread_time()
     ledger = why_ledger.Ledger(recording, drive=False)
     assert ledger.events == 28002 and len(ledger.sqs[1].commands) == why_ledger.KEPT and time.thread_time() - begun < 1
+
+
+@pytest.mark.parametrize("where", ["inline", "thread"])
+@pytest.mark.parametrize("count", [130, 200, 400])
+def test_a_queue_whose_creation_was_dropped_existed_all_the_same(where, count):
+    with probe(where) as ctrl:
+        ctrl.start()
+        with nvlab.trace.Trace(ctrl).start(256 * 96):
+            pairs = [ctrl.create_io_queue_pair(8) for _ in range(3)]
+            for n in range(count):
+                pairs[n % 3].execute(cmd.flush(nsid=1))
+            assert ctrl.why().ok, ctrl.why()
+            for pair in pairs:
+                ctrl.delete_io_queue_pair(pair)
+                assert ctrl.why().ok, ctrl.why()
+            ctrl.bar.write32(pairs[0].sq.doorbell, 1)        # it is gone: this one is astray
+            assert ctrl.why().rule == "doorbell-of-no-queue"
