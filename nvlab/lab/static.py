@@ -1,7 +1,5 @@
 """Still pictures, in SVG, of what the widgets show alive: for nbconvert and for pages without a kernel."""
 
-import contextlib
-import sys
 from html import escape
 
 from nvlab.tools import draw
@@ -11,27 +9,6 @@ COLOURS = {"free": "none", "posted": "#E69F00", "rung": "#56B4E9", "fetched": "#
            "done": "#c9ced6"}
 INK = "#7a828e"
 FONT = 'font-family="ui-sans-serif,system-ui,Segoe UI,Helvetica,Arial,sans-serif"'
-
-
-def page_there() -> bool:
-    """Whether a page may show the output of the cell that runs.
-
-    False under nbconvert --execute and the like: they forbid questions to the user, as nobody is there, and a widget in
-    their result would stay blank unless the reader's browser can fetch its manager from the network.
-    """
-    with contextlib.suppress(Exception):             # no IPython, no kernel, no cell: nothing speaks against a page
-        request = sys.modules["IPython"].get_ipython().kernel.get_parent("shell")
-        return request["content"].get("allow_stdin", True)
-    return True
-
-
-def bundle(text, picture, widget):
-    """What a widget shows of itself: (data, metadata). `picture` is one element of SVG or HTML; `widget()` is what a page
-    makes alive, left out where there is no page."""
-    alive = widget() if page_there() else None
-    data, metadata = alive if isinstance(alive, tuple) else (alive or {}, {})
-    kind = "image/svg+xml" if picture.lstrip().startswith("<svg") else "text/html"
-    return {**data, "text/plain": text, kind: picture}, metadata
 
 
 def text_html(text) -> str:

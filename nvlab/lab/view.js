@@ -122,6 +122,7 @@ const nvlPainter = (view, root) => {
 // What a widget's module exports: {render} for a class that extends NvlBase, in a frame of class `nvl <name>`.
 const nvlRender = (View, name) => ({
   render({ model, el }) {
+    nvlEl("style", {}, el, `[data-nvl="${model.get("_token")}"] { display: none !important; }`); // the still picture rests
     const root = nvlEl("div", { class: `nvl ${name}` }, el), view = new View(model, root);
     const painter = nvlPainter(view, root), tell = () => view.tell(), send = (what) => { try { view.send(what); } catch { /* no kernel */ } };
     let seen = false;

@@ -5,15 +5,15 @@ asks for (`_acts`). It works only while somebody sees it: the page says "here" a
 `refresh()` every `period()` seconds.
 """
 
-import functools
 import threading
 import time
+import uuid
 
 import anywidget
 import ipywidgets
 import traitlets
 
-from nvlab.lab import assets, static
+from nvlab.lab import assets, static, still
 from nvlab.lab.publish import Publisher
 from nvlab.spec.errors import QueueBusy
 
@@ -31,6 +31,7 @@ class View(anywidget.AnyWidget):
     _state = traitlets.Dict().tag(sync=True)
     _notice = traitlets.Dict().tag(sync=True)
     _seq = traitlets.Int(0).tag(sync=True)
+    _token = traitlets.Unicode().tag(sync=True)        # by which the page knows the still picture of this view
 
     PERIOD = 0.05           # seconds between two looks
     TABLES = True           # whether the page gets the field tables of the standard (nvlTables)
@@ -39,7 +40,7 @@ class View(anywidget.AnyWidget):
     def __init__(self, **kwargs):
         self._lock, self._views, self._count, self._failed = threading.RLock(), {}, 0, None
         self._acts, self._worker = self.actions(), None
-        super().__init__(_tables=assets.tables_library() if self.TABLES else None, **kwargs)
+        super().__init__(_tables=assets.tables_library() if self.TABLES else None, _token=uuid.uuid4().hex[:12], **kwargs)
         self._publisher = Publisher(f"nvlab-{type(self).__name__.lower()}", self.refresh, self.period, self.watched)
         self.refresh()
         self.on_msg(self._on_message)
@@ -144,9 +145,23 @@ class View(anywidget.AnyWidget):
 
     __str__ = __repr__
 
+    def _ipython_display_(self):
+        still.show(self._alive(), self._picture(), self.text(), self._token)
+
     def _repr_mimebundle_(self, **kwargs):
-        alive = functools.partial(super()._repr_mimebundle_, **kwargs)
-        return static.bundle(self.text(), self.picture(), alive)
+        data, metadata = self._alive(**kwargs) if still.page_there() else ({}, {})
+        picture = self._picture()
+        return {**data, "text/plain": self.text(), still.mime(picture): picture}, metadata
+
+    def _alive(self, **kwargs):
+        made = super()._repr_mimebundle_(**kwargs)
+        return made if isinstance(made, tuple) else (made or {}, {})
+
+    def _picture(self):
+        try:
+            return self.picture()
+        except Exception as error:                     # the text says what there is to say
+            return static.text_html(f"{self.text()}\n{type(error).__name__}: {error}")
 
     def close(self):
         """Stop following and close the widget's channel."""
