@@ -56,6 +56,7 @@ class Sq:
     def __init__(self, qid, size, rung=0, head=0, whole=True):
         self.qid, self.size, self.rung, self.value, self.head, self.whole = qid, size, rung, rung, head, whole
         self.doorbells, self.entries = 0, 0      # written; entries handed over
+        self.guessed = False                     # `rung` is what the first doorbell was about to write
         self.still = None                        # the Peek (or True) of a last doorbell that didn't move
         self.commands = collections.deque(maxlen=KEPT)
         self.waiting, self.latest, self.in_slot = {}, {}, {}     # by slot; by cid; what a slot held last
@@ -69,7 +70,7 @@ class Cq:
 
     def __init__(self, qid, size, rung=0, tail=0, taken=0, whole=True):
         self.qid, self.size, self.rung, self.value, self.tail, self.taken = qid, size, rung, rung, tail, taken
-        self.doorbells, self.posted, self.whole, self.still = 0, 0, whole, False
+        self.doorbells, self.posted, self.whole, self.still, self.guessed = 0, 0, whole, False, False
 
 
 class Mark:
@@ -100,9 +101,9 @@ class Ledger:
 
     def _begin(self, recording):
         start = max(0, len(recording) - LONGEST, *recording.gaps.values())
-        self.first, base, self.complete = start, recording.baseline, start == 0
+        self.first, base, self.complete = start, recording.baseline, start == 0 and not recording.gaps
         self._whole, self._missing = self.complete, set()        # are all queues known that there are; which there aren't for certain
-        if start:
+        if not self.complete:
             state = recording.after(start)
             sqs = {q: (s.depth, s.rung, (s.drive or {}).get("head") or 0) for q, s in state.sqs.items()}
             cqs = {q: (c.depth, c.rung, (c.drive or {}).get("tail")) for q, c in state.cqs.items()}
@@ -115,10 +116,10 @@ class Ledger:
         for qid, (size, rung, head) in sqs.items():
             if size and rung is not None and rung < size:
                 self.sqs[qid] = Sq(qid, size, rung, head or 0, whole=False)
-                mine = base.host.get((SQ, qid)) if not start else None
+                mine = base.host.get((SQ, qid)) if self.complete else None
                 if mine is not None and mine["tail"] is not None and mine["rung"] == rung:
                     self.sqs[qid].posted = (mine["tail"] - rung) % size
-        self.host = {key: values["depth"] for key, values in base.host.items()} if not start else {}
+        self.host = {key: values["depth"] for key, values in base.host.items()} if self.complete else {}
         for qid, (size, rung, tail) in cqs.items():
             if size and rung is not None and rung < size:
                 self.cqs[qid] = Cq(qid, size, rung, tail, whole=False)
@@ -203,10 +204,16 @@ class Ledger:
         if value and (self.drive or peek is not None) and (self._whole or key in self._missing):
             self.strays[key] = value, number
 
+    def _guess(self, kind, qid, size, value):
+        """The Sq or Cq of which a doorbell is all that is known: it stood at 0 before, or, where older events were dropped, anywhere."""
+        queue = kind(qid, size, 0 if self._whole or value >= size else value, whole=self._whole)
+        queue.guessed = not self._whole
+        return queue
+
     def _ring_sq(self, number, side, qid, value, a, b):
         peek, sq = self._peek(Kind.SQ_DOORBELL, qid, value), self.sqs.get(qid)
         if sq is None and peek is not None and peek.size and not self.drive:
-            sq = self.sqs[qid] = Sq(qid, peek.size)
+            sq = self.sqs[qid] = self._guess(Sq, qid, peek.size, value)
         if sq is None:
             self._stray((SQ, qid), value, number, peek)
             return
@@ -214,7 +221,8 @@ class Ledger:
         if value >= sq.size:
             return
         count = (value - old) % sq.size
-        sq.still = (peek or True) if count == 0 and not sq.posted == 0 else None
+        sq.still = (peek or True) if count == 0 and not sq.posted == 0 and not sq.guessed else None
+        sq.guessed = False
         if count == 0:
             return
         sq.range = [(old + at) % sq.size for at in range(count)]
@@ -246,7 +254,7 @@ class Ledger:
     def _ring_cq(self, number, side, qid, value, a, b):
         peek, cq = self._peek(Kind.CQ_DOORBELL, qid, value), self.cqs.get(qid)
         if cq is None and peek is not None and peek.size and not self.drive:
-            cq = self.cqs[qid] = Cq(qid, peek.size)
+            cq = self.cqs[qid] = self._guess(Cq, qid, peek.size, value)
         if cq is None:
             self._stray((CQ, qid), value, number, peek)
             return
@@ -262,7 +270,8 @@ class Ledger:
         if released > there:
             self.marks.append(Mark("overrun", number, qid, old=old, value=value, tail=cq.tail, size=cq.size,
                                    taken=cq.taken + there, there=there, released=released, whole=cq.whole))
-        cq.still = released == 0 and there > 0
+        cq.still = released == 0 and there > 0 and not cq.guessed
+        cq.guessed = False
         cq.taken, cq.rung = cq.taken + released, value
 
     # -- entries
@@ -272,6 +281,8 @@ class Ledger:
         if sq is None:
             return
         raw = self._entry()
+        if slot == sq.rung:
+            sq.still = None                      # that doorbell had nothing to tell yet
         sq_size = self.host.get((SQ, qid), sq.size)
         if sq.posted is not None and sq_size == sq.size:
             if slot in sq.range and slot != (sq.rung + sq.posted) % sq.size:

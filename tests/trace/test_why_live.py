@@ -1,5 +1,6 @@
 """ctrl.why() in bad company: a device that is gone, held, fatal, in its bring-up; faults; debuggers; recordings that overflow."""
 import os
+import random
 import signal
 import threading
 import time
@@ -322,3 +323,42 @@ def test_a_queue_whose_creation_was_dropped_existed_all_the_same(where, count):
                 assert ctrl.why().ok, ctrl.why()
             ctrl.bar.write32(pairs[0].sq.doorbell, 1)        # it is gone: this one is astray
             assert ctrl.why().rule == "doorbell-of-no-queue"
+
+
+def correct_move(ctrl, rng):
+    """Anything that a driver may do with nvlab's queues."""
+    pairs, do = list(ctrl.io.values()), rng.randrange(9)
+    pair = rng.choice(pairs) if pairs else None
+    if do == 0 and len(pairs) < 4:
+        ctrl.create_io_queue_pair(rng.choice([2, 3, 8, 64]))
+    elif do == 1:
+        ctrl.identify_controller() if rng.random() < 0.7 else ctrl.reset()
+    elif do == 2 and ctrl.ssd is not None:
+        ctrl.ssd.step()
+    elif pair is None:
+        return
+    elif do in (3, 4):
+        for _ in range(min(rng.randrange(9), pair.sq.space)):
+            pair.submit(cmd.flush(nsid=1))
+    elif do == 5 and pair.sq.space:
+        pair.sq.post(cmd.flush(nsid=1))
+    elif do == 6:
+        pair.poll()
+    elif do == 7 and pair.cq.poll():
+        pair.cq.ring()
+    elif do == 8 and rng.random() < 0.3:
+        ctrl.delete_io_queue_pair(pair)
+
+
+@pytest.mark.parametrize("where", DEVICES)
+@pytest.mark.parametrize("room", [16, 64, 128])
+def test_a_correct_driver_of_which_only_the_last_moves_are_known(where, room):
+    """Older events make room for newer ones all the time; what isn't known any more proves nothing."""
+    rng = random.Random(room)
+    with probe(where) as ctrl:
+        ctrl.start()
+        with nvlab.trace.Trace(ctrl).start(room * 96), nvlab.watch(ctrl):
+            for _ in range(120):
+                correct_move(ctrl, rng)
+                why = ctrl.why()
+                assert not why.accused, why
