@@ -5,6 +5,7 @@ drive of ours can be asked.
 """
 import contextlib
 import time
+import types
 
 import numpy as np
 
@@ -23,6 +24,16 @@ LOOKED_AT = ("CAP", "VS", "CC", "CSTS", "AQA", "ASQ", "ACQ")
 DOORBELLS = 0x1000
 
 
+def as_it_stands(ring):
+    """What a ring of the host's holds now, for rules that look when it has moved on; None for None."""
+    if ring is None:
+        return None
+    found = types.SimpleNamespace(**{name: getattr(ring, name) for name in ("depth", "iova", "owner", "head", "rung")})
+    found.tail, found.phase = getattr(ring, "tail", None), getattr(ring, "phase", None)
+    found.outstanding = dict(getattr(ring, "outstanding", ()))
+    return found
+
+
 class SqView:
     """A submission queue now: `tail` its doorbell, `head` how far the drive has fetched (None: not known), as the drive has it.
 
@@ -31,7 +42,7 @@ class SqView:
 
     def __init__(self, qid, size, iova, cqid, head, tail, ring=None, entries=None, inferred=False):
         self.qid, self.size, self.iova, self.cqid, self.head, self.tail = qid, size, iova, cqid, head, tail
-        self.ring, self.entries, self.inferred = ring, entries, inferred
+        self.ring, self.entries, self.inferred = as_it_stands(ring), entries, inferred
 
     @property
     def rung(self):
@@ -50,7 +61,7 @@ class CqView:
 
     def __init__(self, qid, size, iova, tail, phase, head, ring=None, entries=None, inferred=False):
         self.qid, self.size, self.iova, self.tail, self.phase, self.head = qid, size, iova, tail, phase, head
-        self.ring, self.entries, self.inferred = ring, entries, inferred
+        self.ring, self.entries, self.inferred = as_it_stands(ring), entries, inferred
 
     @property
     def pending(self):
@@ -76,8 +87,13 @@ class Scene:
         self._read_books()
         self._find_out_whether_gone()
         if self.gone is None:
-            with self._still():
-                self._look()
+            for _ in range(3):
+                rings = list(rings_of(ctrl)[1].values())
+                with self._still():
+                    self.sqs, self.cqs, self.stray, self.errors = {}, {}, {}, []
+                    self._look()
+                if rings == list(rings_of(ctrl)[1].values()):        # else others have been made meanwhile: look again
+                    break
 
     def _read_books(self):
         recording = self.trace.recording() if self.trace is not None else None
