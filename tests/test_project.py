@@ -50,7 +50,7 @@ def test_binder_has_what_the_lab_needs():
     assert (int(major), int(minor)) >= tuple(int(n) for n in project["requires-python"].removeprefix(">=").split("."))
     assert "qemu-system-x86" in (ROOT / "binder/apt.txt").read_text().split()
     post = (ROOT / "binder/postBuild").read_text()
-    assert "'.[lab]'" in post and "notebooks/01-first-io.ipynb" in post
+    assert "'.[lab]'" in post and "notebooks/00-tour.ipynb" in post
     assert (ROOT / "notebooks/01-first-io.ipynb").exists()
 
 

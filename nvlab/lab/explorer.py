@@ -139,7 +139,7 @@ class Explorer(Explained):
     # -- where there is no page
 
     def text(self):
-        lines = [f"Explorer of {self._title or self.ctrl.address}: {', '.join(entry[0] for entry in self._tabs.values())}", repr(self.ctrl)]
+        lines = [f"Explorer of {self._title or self.ctrl.address}: {', '.join(entry[0] for entry in self._tabs.values())}", f"{self._state['what']} {self._state['gone']}".rstrip()]
         with contextlib.suppress(Error):
             if self.ctrl.explain is not None and not self.ctrl.closed:
                 lines.append(answer(self.ctrl)[0].sentence)

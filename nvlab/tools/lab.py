@@ -9,7 +9,7 @@ from nvlab.spec.errors import UsageError
 
 from . import notebooks
 
-__all__ = ["add_parser", "find_notebooks", "run"]
+__all__ = ["add_parser", "add_server_options", "find_notebooks", "run", "serve"]
 
 FIRST = "00-tour.ipynb"
 COPIED = notebooks.COPIED
@@ -21,13 +21,18 @@ def add_parser(subparsers):
         "lab", help="open the notebooks in JupyterLab",
         description="Start JupyterLab on the first notebook. Without a browser it prints the URL to open elsewhere.")
     parser.add_argument("notebook", nargs="?", default=FIRST, help=f"which notebook ({FIRST})")
+    add_server_options(parser)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_server_options(parser):
+    """Add what any command that starts JupyterLab takes."""
     parser.add_argument("--ip", help="the address to listen on (localhost; 0.0.0.0 to be reached from outside a container)")
     parser.add_argument("--port", type=int, help="the port to listen on (8888, or the next free one)")
     parser.add_argument("--no-browser", action="store_true", help="only print the URL")
     parser.add_argument("--jupyter", action="append", default=[], metavar="OPTION",
                         help="an option for JupyterLab itself, as in --jupyter=--ServerApp.token=x")
-    parser.set_defaults(run=run)
-    return parser
 
 
 def run(args) -> int:
@@ -36,13 +41,18 @@ def run(args) -> int:
     Raises UsageError when JupyterLab is not installed or the notebook can't be found.
     """
     root, path = find_notebooks(args.notebook)
+    return serve(args, root, path, f"nvlab lab: {path.relative_to(root)}")
+
+
+def serve(args, root, path, title) -> int:
+    """Start JupyterLab in the directory `root`, open on `path`, and serve until it is stopped. Returns 0. Raises UsageError without JupyterLab."""
     try:
         from jupyterlab.labapp import LabApp
     except ImportError as error:
-        raise UsageError(f"nvlab lab needs JupyterLab, and {error.name} is not installed: pip install 'nvlab[lab]'") from error
+        raise UsageError(f"this needs JupyterLab, and {error.name} is not installed: pip install 'nvlab[lab]'") from error
     browser = has_browser() and not args.no_browser
     app = LabApp.initialize_server(argv=jupyter_options(args, root, path, browser))
-    print(f"\nnvlab lab: {path.relative_to(root)}\n\n    {app.display_url.splitlines()[0].strip()}\n", flush=True)
+    print(f"\n{title}\n\n    {app.display_url.splitlines()[0].strip()}\n", flush=True)
     if not browser:
         print("Open that address in a browser; Ctrl-C here ends the lab.\n", flush=True)
     app.start()

@@ -11,7 +11,7 @@ from .machine import pip
 
 __all__ = ["COMMANDS", "main"]
 
-COMMANDS = ("hello", "identify", "perf", "tour", "decode", "trace", "debug", "list", "doctor", "lab", "notebooks")
+COMMANDS = ("hello", "identify", "perf", "tour", "decode", "trace", "debug", "list", "doctor", "lab", "explore", "notebooks")
 """Modules of nvlab.tools, one a subcommand, in the order of --help: add_parser(subparsers), run(args) -> exit code."""
 
 OK, FAILED, USAGE = 0, 1, 2

@@ -10,7 +10,7 @@ import nvlab as package
 from nvlab.spec.errors import ControllerGone
 from nvlab.tools import hello, main as tool
 
-COMMANDS = ["hello-world", "identify", "perf", "tour", "decode", "trace", "list", "doctor", "lab"]
+COMMANDS = ["hello-world", "identify", "perf", "tour", "decode", "trace", "list", "doctor", "lab", "explore"]
 
 
 def shell(*words, **options):

@@ -1,0 +1,41 @@
+"""`nvlab explore`: open JupyterLab on a notebook made for one controller, with all its views in one app."""
+
+import json
+import pathlib
+import tempfile
+
+from . import lab
+
+__all__ = ["add_parser", "notebook", "run"]
+
+NAME = "explore.ipynb"
+
+
+def add_parser(subparsers):
+    """Add `explore` to an argparse subparsers object."""
+    parser = subparsers.add_parser(
+        "explore", help="open all views of a controller in JupyterLab",
+        description="Start JupyterLab on a notebook made for the controller at ADDRESS; Shift+Enter in it opens the explorer.")
+    parser.add_argument("address", nargs="?", default="embedded", metavar="ADDRESS", help="where the controller is (embedded)")
+    lab.add_server_options(parser)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run(args) -> int:
+    """Start JupyterLab and serve until it is stopped; the notebook is gone then. Returns 0. Raises UsageError, as nvlab lab does."""
+    from nvlab import pci
+
+    pci.parse(args.address)                      # what can't be an address is told here, and not in the browser
+    with tempfile.TemporaryDirectory(prefix="nvlab-explore-") as folder:
+        root = pathlib.Path(folder).resolve()
+        (root / NAME).write_text(notebook(args.address), encoding="utf-8")
+        return lab.serve(args, root, root / NAME, f"nvlab explore {args.address}: press Shift+Enter in the notebook")
+
+
+def notebook(address) -> str:
+    """The notebook that explores `address`, as a file has it."""
+    source = f"# Shift+Enter opens the explorer\nimport nvlab\n\nexplorer = nvlab.explore({address!r})\nexplorer"
+    cell = {"cell_type": "code", "id": "explore", "execution_count": None, "metadata": {}, "outputs": [], "source": source}
+    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+    return json.dumps({"cells": [cell], "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}, indent=1) + "\n"
