@@ -20,15 +20,16 @@ const nvlRow = (entry, field) => {
   return { name: field.name, title: field.title, value, shown, meaning, first: field.byte, last };
 };
 
-const NVL_LIVES = ["free", "posted", "rung", "fetched", "polled", "done"];
+const NVL_LIVES = ["free", "posted", "rung", "fetched", "polled", "done", "stale"];
 const NVL_MEANS = {
   SQ: {
     free: "free", posted: "posted by the host, doorbell not rung", rung: "rung, not yet fetched",
     fetched: "fetched by the drive", done: "done, the slot may be used again",
+    stale: "stale: what the lap before left here",
   },
   CQ: {
     free: "free", posted: "posted by the drive, phase flipped", polled: "polled by the host, doorbell not rung",
-    done: "done, given back to the drive",
+    done: "done, given back to the drive", stale: "stale: the phase tag of the lap before",
   },
 };
 

@@ -3,7 +3,7 @@
 // On the element that has the focus: JupyterLab's own shortcuts (x cuts the cell, 0 0 restarts the kernel) rest there.
 const NVL_OWN_KEYS = { "data-lm-suppress-shortcuts": "true" };
 const NVL_CELLS = 32;
-const NVL_WEIGHT = [0, 4, 5, 3, 2, 1]; // of the lives in a cell that stands for many slots, the one to show
+const NVL_WEIGHT = [0, 4, 5, 3, 2, 1, 1]; // of the lives in a cell that stands for many slots, the one to show
 const NVL_SQ_WORDS = [["host", [["head", "head"], ["tail", "tail"], ["rung", "doorbell"]]], ["drive", [["head", "head"], ["tail", "tail"]]]];
 const NVL_CQ_WORDS = [["host", [["head", "head"], ["phase", "phase"], ["rung", "doorbell"]]],
   ["drive", [["tail", "tail"], ["head", "head"], ["phase", "phase"]]]];

@@ -10,6 +10,7 @@ const NVL_MARK = {
   fetched: "M0 -4.6L4.6 0L0 4.6L-4.6 0Z",
   polled: "M-4.2 -3L4.2 -3L0 4.2Z",
   done: "M-4 .2L-1.2 3L4 -3",
+  stale: "M-3 0a3 3 0 1 0 6 0a3 3 0 1 0 -6 0Z",
 };
 
 // Every index that a side keeps of a ring, as [side, name, slot].
@@ -25,6 +26,7 @@ class NvlRing {
     Object.assign(this, { kind, depth, mid: 160, outer: 132, inner: 82 });
     this.el = nvlEl("svg", { class: "nvl-svg", viewBox: "-2 -2 324 324", "aria-hidden": "true" }, host);
     this.cells = Array.from({ length: depth }, (_, i) => this.cell(i, pick));
+    this.reach = { host: nvlEl("path", { class: "nvl-reach nvl-reach-host" }, this.el), drive: nvlEl("path", { class: "nvl-reach nvl-reach-drive" }, this.el) };
     this.badges = nvlEl("g", {}, this.el);
     this.pool = new Map();
     this.centre = [["nvl-mid-name", 152], ["nvl-mid-line", 170], ["nvl-mid-line", 185]].map(([c, y]) =>
@@ -67,6 +69,8 @@ class NvlRing {
     }
     if (selected >= 0 && this.front !== selected) this.el.insertBefore(this.cells[(this.front = selected)].g, this.badges);
     this.point(nvlPointers(q, this.kind));
+    this.arc("host", 135, q.may?.host);
+    this.arc("drive", 79, q.may?.drive);
     const [name, one, two] = this.centre, count = (n) => life.reduce((a, x) => a + (NVL_LIVES[x] === n), 0);
     nvlSay(name, `${this.kind}${q.qid}`);
     if (this.kind === "SQ") {
@@ -77,6 +81,14 @@ class NvlRing {
       nvlSay(one, `host: P=${q.host.phase}`);
       nvlSay(two, q.drive ? `drive: P=${q.drive.phase}` : `${this.depth} slots`);
     }
+  }
+
+  // Along the slots that a side may touch now.
+  arc(side, r, may) {
+    const [first, count] = may ?? [0, 0], step = (2 * Math.PI) / this.depth, gap = Math.min(0.06, step * 0.2);
+    const from = first * step - Math.PI / 2 + gap, to = from + count * step - 2 * gap;
+    const p = (a) => `${(this.mid + r * Math.cos(a)).toFixed(2)} ${(this.mid + r * Math.sin(a)).toFixed(2)}`;
+    nvlSet(this.reach[side], "d", count ? `M${p(from)}A${r} ${r} 0 ${to - from > Math.PI ? 1 : 0} 1 ${p(to)}` : "");
   }
 
   point(pointers) {

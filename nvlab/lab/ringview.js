@@ -15,6 +15,15 @@ const NVL_KNOWN = {
   },
 };
 
+// What a side may do with which slots now, in words.
+const NVL_VERBS = { SQ: { host: "may fill", drive: "may fetch" }, CQ: { host: "may take", drive: "may post into" } };
+const nvlMay = (kind, side, q) => {
+  const may = q.may?.[side], verb = NVL_VERBS[kind][side];
+  if (!may) return "";
+  const [first, count] = may, last = (first + count - 1) % q.depth;
+  return `${verb} ${count === 0 ? "nothing" : count === 1 ? first : `${first} to ${last} (${count})`}`;
+};
+
 class NvlQueue {
   constructor(root, kind, view) {
     Object.assign(this, { kind, view, selected: -1, size: kind === "SQ" ? 64 : 16 });
@@ -51,28 +60,30 @@ class NvlQueue {
   entry(i) { return this.bytes.subarray(i * this.size, (i + 1) * this.size); }
 
   believe(q) {
-    const sides = [["host", "host", q.host], ["drive", "drive", q.drive]];
-    if (!this.facts) {
-      this.facts = sides.map(([side, label]) => {
-        const row = nvlEl("div", { class: `nvl-side nvl-side-${side}` }, this.table);
-        nvlEl("span", { class: "nvl-who" }, row, label);
-        const facts = NVL_KNOWN[this.kind][side].map(([key, title]) => {
-          const fact = nvlEl("span", { class: "nvl-fact" }, row);
-          const badge = NVL_BADGE[key] && (side === "host" ? NVL_BADGE[key] : NVL_BADGE[key].toLowerCase());
-          if (badge) nvlEl("i", { class: `nvl-chip nvl-chip-${side}`, "aria-hidden": "true" }, fact, badge);
-          nvlEl("span", { class: "nvl-key" }, fact, key === "rung" ? q.doorbell : title);
-          return [key, fact, nvlEl("b", { "data-fact": `${side}-${key}` }, fact)];
-        });
-        return { row, facts, note: nvlEl("span", { class: "nvl-unseen" }, row) };
-      });
-    }
-    sides.forEach(([side, , values], n) => {
-      for (const [key, fact, b] of this.facts[n].facts) {
-        fact.style.display = values ? "" : "none";
+    this.facts ??= ["host", "drive"].map((side) => this.side(side));
+    for (const { side, facts, note, may } of this.facts) {
+      const values = q[side];
+      for (const [key, fact, label, b] of facts) {
+        nvlShow(fact, !!values);
+        if (key === "rung") nvlSay(label, q.doorbell);
         nvlSay(b, values ? values[key] ?? "?" : "");
       }
-      nvlSay(this.facts[n].note, values ? "" : `not visible; last doorbell written was ${q.host.rung}`);
+      nvlSay(note, values ? "" : `not visible; last doorbell written was ${q.host.rung}`);
+      nvlSay(may, nvlMay(this.kind, side, q));
+    }
+  }
+
+  side(side) {
+    const row = nvlEl("div", { class: `nvl-side nvl-side-${side}` }, this.table);
+    nvlEl("span", { class: "nvl-who" }, row, side);
+    const facts = NVL_KNOWN[this.kind][side].map(([key, title]) => {
+      const fact = nvlEl("span", { class: "nvl-fact" }, row);
+      const badge = NVL_BADGE[key] && (side === "host" ? NVL_BADGE[key] : NVL_BADGE[key].toLowerCase());
+      if (badge) nvlEl("i", { class: `nvl-chip nvl-chip-${side}`, "aria-hidden": "true" }, fact, badge);
+      const label = nvlEl("span", { class: "nvl-key" }, fact, title);
+      return [key, fact, label, nvlEl("b", { "data-fact": `${side}-${key}` }, fact)];
     });
+    return { side, facts, note: nvlEl("span", { class: "nvl-unseen" }, row), may: nvlEl("span", { class: "nvl-may", "data-may": side }, row) };
   }
 
   key(e) {
@@ -88,15 +99,25 @@ class NvlQueue {
   }
 }
 
+const NVL_ASK = "Click a slot, or move over the ring with the arrow keys, to read its entry here.";
+
 class NvlDetail {
   constructor(root) {
     this.el = nvlEl("section", { class: "nvl-detail", "aria-label": "decoded entry" }, root);
     this.head = nvlEl("div", { class: "nvl-detail-head" }, this.el);
-    this.sub = nvlEl("div", { class: "nvl-detail-sub" }, this.el,
-      "Click a slot, or move over the ring with the arrow keys, to read its entry here.");
+    this.sub = nvlEl("div", { class: "nvl-detail-sub" }, this.el, NVL_ASK);
     this.hint = nvlEl("div", { class: "nvl-hint" }, this.el);
-    this.rows = nvlEl("div", { class: "nvl-rows" }, this.el);
+    this.rows = nvlEl("div", { class: "nvl-rows", tabindex: "0", role: "group", "aria-label": "its fields", ...NVL_KEYS }, this.el);
     this.hex = nvlEl("div", { class: "nvl-hex" }, this.el);
+  }
+
+  clear() {
+    this.key = null;
+    nvlSay(this.head, "");
+    nvlSay(this.sub, NVL_ASK);
+    nvlSay(this.hint, "");
+    this.rows.replaceChildren();
+    this.hex.replaceChildren();
   }
 
   show(queue, tables) {
@@ -134,14 +155,29 @@ class NvlView extends NvlBase {
     this.head();
     this.calm = nvlEl("div", { class: "nvl-busy", role: "status" }, root);
     this.why = new NvlWhy(this);
+    this.pairs = new NvlPairs(this, root);
     const main = (this.main = nvlEl("div", { class: "nvl-main" }, root));
     this.queues = { SQ: new NvlQueue(main, "SQ", this), CQ: new NvlQueue(main, "CQ", this) };
     this.detail = new NvlDetail(main);
-    this.buttons = this.bar("what a person may do", NVL_BUTTONS.map(([act, label]) => [act, label]));
+    this.controls();
     nvlLegend(root);
+    this.onPairs = () => this.pairs.draw(this.model.get("_pairs"), this.state.qid);
+    model.on("change:_pairs", this.onPairs);
   }
 
-  close() { this.why.close(); }
+  controls() {
+    this.buttons = this.bar("what a person may do", NVL_BUTTONS.map(([act, label]) => [act, label]));
+    const post = (this.post = nvlEl("span", { class: "nvl-post" }));
+    this.buttons.ring.before(post);
+    this.choice = nvlEl("select", { class: "nvl-select", "aria-label": "command to post", ...NVL_KEYS }, post);
+    this.buttons.post = this.button(post, "post", () => this.send("post", { command: this.choice.value }),
+      "the host writes the command into the slot at its tail; the doorbell stays as it is", "post");
+  }
+
+  close() {
+    this.why.close();
+    this.model.off("change:_pairs", this.onPairs);
+  }
 
   pick(kind, slot) {
     for (const [k, queue] of Object.entries(this.queues)) queue.selected = k === kind ? slot : -1;
@@ -150,31 +186,58 @@ class NvlView extends NvlBase {
 
   draw() {
     const s = this.state, life = nvlBytes(this.model, "_life");
-    const kind = s.qid === 0 ? "Admin queue pair" : "I/O queue pair";
-    nvlSay(this.title, `${kind} ${s.qid}`);
-    nvlSay(this.sub, [s.title, s.mode && `drive in ${s.mode} mode`].filter(Boolean).join(" · "));
-    const busy = `${s.busy} owns this queue pair just now and moves it at full speed. The rings rest until it gives the pair back.`;
-    const retired = "The controller no longer knows this queue pair: it was deleted, or a reset swept it away. This is how it was left.";
-    nvlSay(this.calm, s.busy ? busy : s.retired ? retired : "");
-    this.root.classList.toggle("nvl-isbusy", !!(s.busy || s.retired));
-    for (const [act, label, why] of NVL_BUTTONS) {
-      const button = this.buttons[act], words = s.sq ? why(s) : label;
-      nvlShow(button, act !== "step" || s.can_step);
-      button.disabled = !!(s.busy || s.retired);
-      nvlSet(button, "title", words);
-      nvlSet(button, "aria-label", `${label}: ${words}`);
-    }
-    if (!s.sq || life.length < s.sq.depth + s.cq.depth) return;
+    this.onPairs();
+    this.changed(s.qid);
+    this.words(s);
+    this.enable(s);
+    nvlShow(this.main, !!s.sq);
+    if (!s.sq || life.length !== s.sq.depth + s.cq.depth) return;
     this.main.classList.toggle("nvl-large", s.sq.depth > NVL_SMALL || s.cq.depth > NVL_SMALL);
     this.queues.SQ.update(s.sq, life.subarray(0, s.sq.depth), nvlBytes(this.model, "_sq"));
     this.queues.CQ.update(s.cq, life.subarray(s.sq.depth), nvlBytes(this.model, "_cq"));
     for (const queue of Object.values(this.queues)) if (queue.selected >= 0) this.detail.show(queue, this.tables);
   }
+
+  // Another queue pair is shown: no slot of it is chosen yet.
+  changed(qid) {
+    if (this.qid !== undefined && this.qid !== qid) {
+      for (const queue of Object.values(this.queues)) queue.selected = -1;
+      this.detail.clear();
+    }
+    this.qid = qid;
+  }
+
+  words(s) {
+    const none = s.qid === null || s.qid === undefined;
+    nvlSay(this.title, none ? "No queue pair yet" : `${s.qid === 0 ? "Admin" : "I/O"} queue pair ${s.qid}`);
+    nvlSay(this.sub, [s.title, s.mode && `drive in ${s.mode} mode`].filter(Boolean).join(" · "));
+    const busy = `${s.busy} owns this queue pair just now and moves it at full speed. The rings rest until it gives the pair back.`;
+    const retired = "The controller no longer knows this queue pair: it was deleted, or a reset swept it away. This is how it was left.";
+    const first = "The controller has no queue yet. create_admin_queue() makes the first pair, and this view will show it.";
+    nvlSay(this.calm, none ? first : s.busy ? busy : s.retired ? retired : "");
+    this.root.classList.toggle("nvl-isbusy", !!(s.busy || s.retired));
+  }
+
+  enable(s) {
+    for (const [act, label, why] of NVL_BUTTONS) {
+      const button = this.buttons[act], words = s.sq ? why(s) : label;
+      nvlShow(button, act !== "step" || s.can_step);
+      nvlSet(button, "title", words);
+      nvlSet(button, "aria-label", `${label}: ${words}`);
+    }
+    const rests = !!(s.busy || s.retired || !s.sq), commands = s.commands ?? [];
+    for (const control of [...Object.values(this.buttons), this.choice]) control.disabled = rests;
+    nvlShow(this.post, commands.length > 0);
+    const key = String(commands);
+    if (this.offered === key) return;
+    this.offered = key;
+    this.choice.replaceChildren(...commands.map(([value, title]) => nvlEl("option", { value }, null, title)));
+  }
 }
 
 const nvlLegend = (root) => {
   const legend = nvlEl("div", { class: "nvl-legend", "aria-hidden": "true" }, root);
-  for (const life of ["posted", "rung", "fetched", "polled", "done", "free"]) {
+  for (const life of ["posted", "rung", "fetched", "polled", "done", "stale", "free"]) {
     const item = nvlEl("span", { class: "nvl-key-item" }, legend);
     const svg = nvlEl("svg", { viewBox: "-8 -8 16 16", class: "nvl-swatch", "data-life": life }, item);
     nvlEl("rect", { class: "nvl-seg", x: -7, y: -7, width: 14, height: 14, rx: 3 }, svg);
@@ -186,6 +249,7 @@ const nvlLegend = (root) => {
     nvlEl("i", { class: `nvl-chip nvl-chip-${side}` }, item);
     nvlEl("span", {}, item, words);
   }
+  nvlEl("span", { class: "nvl-may" }, legend, "what a side may touch now");
 };
 
 export default nvlRender(NvlView, "nvl-ringview");

@@ -11,13 +11,6 @@ def _of(module, name):
     return lambda explorer: getattr(import_module(f"nvlab.lab.{module}"), name)(explorer.ctrl)
 
 
-def _rings(explorer):
-    from nvlab.lab.ringview import RingView
-
-    ctrl = explorer.ctrl
-    return RingView(next(iter(ctrl.io.values()), ctrl.admin))
-
-
 def _timeline(explorer):
     from nvlab.lab.timeline import Timeline
 
@@ -32,7 +25,7 @@ def _debugger(explorer):
 
 
 TABS = (
-    ("rings", "Rings", "submission and completion queues, from both sides", _rings),
+    ("rings", "Rings", "submission and completion queues, from both sides", _of("ringview", "RingView")),
     ("timeline", "Timeline", "what was recorded, event by event", _timeline),
     ("debugger", "Debugger", "stop before a register or doorbell is written", _debugger),
     ("commands", "Commands", "any command as a form: its dwords, its Python, its completion", _of("builder", "CommandBuilder")),

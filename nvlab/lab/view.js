@@ -17,6 +17,9 @@ const nvlSet = (el, name, value) => { if (el.getAttribute(name) !== String(value
 const nvlSay = (el, text) => { if (el.textContent !== String(text)) el.textContent = text; };
 const nvlShow = (el, on) => { const d = on ? "" : "none"; if (el.style.display !== d) el.style.display = d; };
 
+// On a control that takes keys: JupyterLab's own shortcuts (x cuts the cell, 0 0 restarts the kernel) rest while it has the focus.
+const NVL_KEYS = { "data-lm-suppress-shortcuts": "true" };
+
 const nvlDark = () => document.body.dataset.jpThemeLight === "false" || document.body.classList.contains("vscode-dark");
 
 const nvlText = async (bytes) => {

@@ -19,18 +19,19 @@ import numpy as np
 
 __all__ = ["LIVES", "MARKS", "Ring", "Rings", "ring_text", "snapshot"]
 
-LIVES = ("free", "posted", "rung", "fetched", "polled", "done")
-FREE, POSTED, RUNG, FETCHED, POLLED, DONE = range(6)
-MARKS = "·•▸◆▾✓"
-ASCII_MARKS = ".*>#v-"
+LIVES = ("free", "posted", "rung", "fetched", "polled", "done", "stale")
+FREE, POSTED, RUNG, FETCHED, POLLED, DONE, STALE = range(7)
+MARKS = "·•▸◆▾✓○"
+ASCII_MARKS = ".*>#v-o"
 MEANINGS = {
     "SQ": {
         FREE: "free", POSTED: "posted by the host, doorbell not rung", RUNG: "rung, not yet fetched",
         FETCHED: "fetched by the drive", DONE: "done, the slot may be used again",
+        STALE: "stale: what the lap before left here",
     },
     "CQ": {
         FREE: "free", POSTED: "posted by the drive, phase flipped", POLLED: "polled by the host, doorbell not rung",
-        DONE: "done, given back to the drive",
+        DONE: "done, given back to the drive", STALE: "stale: the phase tag of the lap before",
     },
 }
 UNSEEN = "rung, perhaps fetched already"       # all that can be said where the drive isn't to be looked into
@@ -68,6 +69,19 @@ class Ring:
         if self.drive:
             out += [("drive", n, self.drive[n]) for n in ("head", "tail") if self.drive.get(n) is not None]
         return out
+
+    def may(self) -> dict:
+        """{"host": (first slot, how many), "drive": …}: the slots that each side may touch now, as that side knows it.
+
+        Of the SQ the host may fill and the drive fetch; of the CQ the drive may post into and the host take from. The drive's
+        is None where it isn't to be looked into. One slot always stays free (base 2.0c 3.3.1.5).
+        """
+        h, d = self.host, self.drive if self.drive and None not in self.drive.values() else None
+        if self.kind == "SQ":
+            return {"host": (h["tail"], self.depth - 1 - (h["tail"] - h["head"]) % self.depth),
+                    "drive": d and (d["head"], (d["tail"] - d["head"]) % self.depth)}
+        return {"host": (h["head"], int((self.life == POSTED).sum())),
+                "drive": d and (d["tail"], self.depth - 1 - (d["tail"] - d["head"]) % self.depth)}
 
     def beliefs(self) -> tuple[str, str]:
         """Two short sentences: what the host holds true of this ring, and what the drive does."""
@@ -137,7 +151,7 @@ def _look_sq(sq, told):
     if told and told["sq_head"] is not None:
         drive = {"head": told["sq_head"], "tail": told["sq_tail"]}
     depth = int(sq.depth)
-    life = np.where(entries.any(axis=1), DONE, FREE).astype(np.uint8)
+    life = _left(entries, host["head"])
     order = (np.arange(depth) - host["head"]) % depth          # 0 at the host's head, counting towards the tail
     held, rung = (host["tail"] - host["head"]) % depth, (host["rung"] - host["head"]) % depth
     taken = (drive["head"] - host["head"]) % depth if drive else 0
@@ -154,7 +168,7 @@ def _look_cq(cq, told):
     if told and told["cq_tail"] is not None:
         drive = {"tail": told["cq_tail"], "head": told["cq_head"], "phase": told["phase"]}
     depth = int(cq.depth)
-    life = np.where(entries.any(axis=1), DONE, FREE).astype(np.uint8)
+    life = _left(entries, host["head"])
     seen = (host["head"] - host["rung"]) % depth
     life[(np.arange(depth) - host["rung"]) % depth < seen] = POLLED
     slots = (host["head"] + np.arange(depth)) % depth
@@ -162,6 +176,13 @@ def _look_cq(cq, told):
     stale = (entries[slots, 14] & 1) != expected                                   # DW3 bit 16: base 2.0c 3.3.3.2
     life[slots[: int(stale.argmax()) if stale.any() else 0]] = POSTED
     return Ring("CQ", int(cq.qid), depth, host, drive, entries, life)
+
+
+def _left(entries, head):
+    """Lives of slots that nobody waits for: behind the host's head they were used in this lap, before it in the last one."""
+    depth = len(entries)
+    used = entries.view(np.uint64).any(axis=1)
+    return np.where(used, np.where(np.arange(depth) < head, DONE, STALE), FREE).astype(np.uint8)
 
 
 def _ring_lines(ring, width, ascii):

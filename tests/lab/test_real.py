@@ -69,6 +69,34 @@ def test_a_queue_that_completes_elsewhere(ctrl):
     assert "CQ1  8 entries   host head 0, phase 1, CQ1HDBL 0   drive tail 0, head 0, phase 1" in text
 
 
+def test_a_controller_is_followed_and_its_queues_posted_to():
+    with nvlab.probe("embedded:mode=manual,size=4M") as ctrl:
+        view = RingView(ctrl)
+        assert view.qid is None and "no queue pair yet" in str(view) and "no queue pair yet" in view.picture()
+        ctrl.start()
+        view.refresh()
+        assert view.qid == 0 and [key for key, _ in view._state["commands"]][:2] == ["identify", "identify_ns"]
+        pair = ctrl.create_io_queue_pair(8)
+        view.refresh()
+        assert view.qid == 1 and [line[0] for line in view._pairs] == [0, 1]
+        for key, _ in view._state["commands"]:
+            for act in ("post", "ring", "step", "poll", "ring_cq"):
+                view.act(act, {"command": key})
+                assert view._notice["kind"] == "info", view._notice
+                if act == "poll":
+                    assert ("LBA Out of Range" if key == "past_end" else "Successful") in view._notice["text"]
+        view.act("post", {"command": "format"})
+        assert view._notice["kind"] == "error" and "not 'format'" in view._notice["text"]
+        ctrl.delete_io_queue_pair(pair)
+        view.refresh()
+        assert view.qid == 0 and len(view._pairs) == 1
+        for key, _ in view._state["commands"]:
+            for act in ("post", "ring", "step", "poll", "ring_cq"):
+                view.act(act, {"command": key})
+                assert view._notice["kind"] == "info", view._notice
+        view.close()
+
+
 @pytest.mark.parametrize("missing", ["anywidget", "ipywidgets"])
 def test_without_the_lab_extra_the_error_names_it(missing):
     code = f"import sys; sys.modules[{missing!r}] = None\nfrom nvlab.lab import RingView"

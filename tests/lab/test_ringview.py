@@ -6,6 +6,7 @@ import time
 import pytest
 
 from nvlab.lab import RingView
+from nvlab.spec.errors import UsageError
 from nvlab.tools.draw import LIVES
 from tests.lab.fake_nvme import FakeQueuePair, FakeSsd, identify
 
@@ -119,7 +120,7 @@ def test_what_stands_in_for_the_widget(pair, view):
     view.refresh()
     data, _ = view._repr_mimebundle_()
     assert data["text/plain"] == str(view) == repr(view)
-    assert data["image/svg+xml"].startswith("<svg") and "posted by the host" in data["image/svg+xml"]
+    assert data["image/svg+xml"].startswith("<svg") and ">posted</text>" in data["image/svg+xml"]
     assert "application/vnd.jupyter.widget-view+json" in data
 
 
@@ -130,3 +131,38 @@ def test_any_depth(depth):
     assert len(view._sq) == 64 * depth and len(view._cq) == 16 * depth and len(view._life) == 2 * depth
     assert view.period() < 0.2
     view.close()
+
+
+def test_several_pairs_one_in_full():
+    pairs = [FakeQueuePair(8), FakeQueuePair(16, 1), FakeQueuePair(1024, 2)]
+    pairs[1].sq.post(identify())
+    view = RingView(pairs)
+    assert [line[0] for line in view._pairs] == [0, 1, 2] and view.qid == 0
+    assert view._pairs[1][3] == {"depth": 16, "runs": [1, 1, 0, 15], "counts": {"posted": 1}}
+    view.act("show", {"qid": 2})
+    assert view.qid == 2 and len(view._sq) == 65536
+    view.act("show", {"qid": 9})
+    assert "no queue pair 9" in view._notice["text"]
+    assert "SQ0" in str(view) and "SQ2  1024 entries" in str(view)
+    assert len(view.picture()) < 10_000
+    view.close()
+    with pytest.raises(UsageError, match="no queue pair 7"):
+        RingView(pairs, qid=7)
+
+
+def test_what_each_side_may_touch(pair, view):
+    for cid in (1, 2, 3):
+        pair.sq.post(identify(cid))
+    pair.sq.ring()
+    view._ssd.step()
+    view.refresh()
+    assert view._state["sq"]["may"] == {"host": (3, 4), "drive": (1, 2)}
+    assert view._state["cq"]["may"] == {"host": (0, 1), "drive": (1, 6)}
+
+
+def test_the_lap_before_is_stale(pair, view):
+    for cid in range(1, 11):
+        pair.sq.post(identify(cid))
+        for act in ("ring", "step", "poll", "ring_cq"):
+            view.act(act)
+    assert lives(view, "sq") == lives(view, "cq") == ["done"] * 2 + ["stale"] * 6
