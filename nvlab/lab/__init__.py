@@ -8,7 +8,7 @@ need no notebook are in `nvlab.tools.draw`.
 from importlib import import_module as _import
 
 _WHERE = {"Explorer": "explorer", "explore": "explorer", "RingView": "ringview", "LivePlot": "liveplot",
-          "RegistersView": "registersview",
+          "RegistersView": "registersview", "IdentifyView": "identifyview",
           "Timeline": "timeline", "DebuggerView": "debuggerview", "WhyView": "whyview",
           "PerfView": "perfview", "CommandBuilder": "builder", "MemoryView": "memview", "PrpView": "memview"}
 __all__ = sorted(_WHERE)

@@ -27,6 +27,7 @@ def _debugger(explorer):
 TABS = (
     ("rings", "Rings", "submission and completion queues, from both sides", _of("ringview", "RingView")),
     ("registers", "Registers", "every property, bit by bit", _of("registersview", "RegistersView")),
+    ("identify", "Identify", "what the controller and its namespaces say of themselves", _of("identifyview", "IdentifyView")),
     ("timeline", "Timeline", "what was recorded, event by event", _timeline),
     ("debugger", "Debugger", "stop before a register or doorbell is written", _debugger),
     ("commands", "Commands", "any command as a form: its dwords, its Python, its completion", _of("builder", "CommandBuilder")),
