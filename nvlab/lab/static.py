@@ -15,19 +15,22 @@ def text_html(text) -> str:
 
 
 def curve_svg(title, series, seconds) -> str:
-    """Small curves one under the other. `series` is a list of (label, unit, values)."""
-    parts, y = [_text(0, 16, title, weight=600, size=14)], 26
+    """Small curves one under the other, on paper of their own. `series` is a list of (label, unit, values)."""
+    dim = "#57606a"
+    parts, y = [_text(0, 16, title, fill="#24292f", weight=600, size=14)], 26
     for label, unit, values in series:
         top = max(values, default=0) or 1
         step = 480 / max(1, len(values) - 1)
-        points = " ".join(f"{i * step:.1f},{y + 60 - 56 * v / top:.1f}" for i, v in enumerate(values))
+        points = " ".join(f"{i * step:.4g},{y + 60 - 56 * v / top:.4g}" for i, v in enumerate(values))
         parts += [f'<path d="M0 {y + 60.5}H480" stroke="{INK}" stroke-opacity=".5"/>',
                   f'<polyline points="{points}" fill="none" stroke="#0072B2" stroke-width="1.5"/>',
-                  _text(490, y + 14, f"{label}: {_short(values[-1])} {unit}" if values else label),
-                  _text(490, y + 32, f"at most {_short(top)} {unit}" if values else "")]
+                  _text(490, y + 14, f"{label}: {_short(values[-1])} {unit}" if values else label, fill=dim),
+                  _text(490, y + 32, f"at most {_short(top)} {unit}" if values else "", fill=dim)]
         y += 74
-    parts.append(_text(0, y + 4, f"{seconds:.1f} s"))
-    return _svg(660, y + 10, parts)
+    parts.append(_text(0, y + 4, f"{seconds:.1f} s", fill=dim))
+    width, height = 672, y + 24
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-12 -6 {width} {height}" width="{width}" height="{height}" role="img">'
+            f'<rect x="-12" y="-6" width="{width}" height="{height}" rx="8" fill="#fff"/>{"".join(parts)}</svg>')
 
 
 def _short(value):
@@ -37,8 +40,3 @@ def _short(value):
 def _text(x, y, words, fill=INK, anchor="start", size=11, weight=400):
     return (f'<text x="{x}" y="{y}" fill="{fill}" text-anchor="{anchor}" font-size="{size}" font-weight="{weight}" '
             f'{FONT}>{escape(words)}</text>')
-
-
-def _svg(width, height, parts):
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-            f'role="img">{"".join(parts)}</svg>')

@@ -3,6 +3,8 @@
 import re
 
 import pytest
+
+from tests.browser.axe import assert_accessible
 from tests.browser.notebook import Notebook, write
 
 RING = """
@@ -58,6 +60,7 @@ def test_a_command_by_hand(lab, page, pictures, dark):
     detail = page.locator(".nvl-detail").text_content()
     assert "SQ0 slot 5: fetched by the drive" in detail and "CNS" in detail
     page.screenshot(path=pictures / f"hand-{'dark' if dark else 'light'}.png")
+    assert_accessible(page, ".nvl-ringview")
 
     assert "phase 1" in press(page, re.compile("^poll"))
     page.wait_for_selector("[data-kind='CQ'] .nvl-cell[data-slot='5'][data-life='polled']")
@@ -133,4 +136,5 @@ def test_the_plot_moves_while_a_cell_blocks(lab, page, pictures, dark):
     assert page.locator(".bk-Figure").count() == 2
     assert "IOPS" in page.locator("[data-curve='iops']").text_content()
     page.screenshot(path=pictures / f"plot-{'dark' if dark else 'light'}.png")
+    assert_accessible(page, ".nvl-liveplot")
     assert not page.problems
