@@ -56,7 +56,7 @@ class NvlIdentify extends NvlBase {
 
   fill(s, rows) {
     const heads = ["byte", "member", ...(s.sides.length > 1 ? s.sides : ["value"]), "what it is"];
-    this.columns.replaceChildren(...heads.map((words) => nvlEl("th", { scope: "col" }, null, words)));
+    this.columns.replaceChildren(...heads.map((words) => nvlEl("th", { scope: "col" }, null, words.replaceAll(",", ",\u200b"))));
     let part = "";
     this.lines = [];
     this.body.replaceChildren();

@@ -18,7 +18,7 @@ def picture(pairs, shown, title) -> str:
     """SVG of several `draw.Rings`: a line for each where there are several, and the one with qid `shown` slot by slot."""
     chosen = next(rings for rings in pairs if rings.qid == shown)
     name = f"{'I/O' if shown else 'Admin'} queue pair {shown}"
-    parts, y = [_text(PAD, 26, name, 15, INK, bold=True), _text(PAD + 150, 26, title, 12)], 40
+    parts, y = [_named(26, 15, name, 12, title)], 40
     if len(pairs) > 1:
         for rings in pairs:
             parts += _line(rings, y, rings.qid == shown)
@@ -61,7 +61,7 @@ def _ring(ring, top):
     size = 42 if small else (WIDTH - 2 * PAD) / columns
     pitch = 66 if small else size
     host, drive = ring.beliefs()
-    parts = [_text(PAD, top + 14, f"{ring.kind}{ring.qid}", 13, INK, bold=True), _text(PAD + 46, top + 14, f"{ring.depth} entries · {host} · {drive}", 11)]
+    parts = [_named(top + 14, 13, f"{ring.kind}{ring.qid}", 11, f"{ring.depth} entries · {host} · {drive}")]
     top += 24 + (12 if small else 0)
     for life in sorted(set(ring.life.tolist())):
         parts += _slots(ring, life, columns, size, pitch, top, small)
@@ -129,6 +129,13 @@ def _legend(y, used):
         x += 26 + 7 * len(name)
     parts.append(_text(PAD, y + 18, "above, the host's: H head, T tail, D doorbell", 11, HOST))
     return [*parts, _text(PAD + 260, y + 18, "below, the drive's: h head, t tail", 11, DRIVE)]
+
+
+def _named(y, size, name, smaller, words):
+    """A name, and what there is to say of it behind it, wherever the font lets it end."""
+    first, second = (part.replace("&", "&amp;").replace("<", "&lt;") for part in (name, words))
+    return (f"<text x='{PAD}' y='{y:g}' font-size='{size}' font-weight='700' fill='{INK}'>{first}"
+            f"<tspan dx='12' font-size='{smaller}' font-weight='400' fill='{DIM}'>{second}</tspan></text>")
 
 
 def _text(x, y, words, size, fill=DIM, anchor="start", bold=False, halo=False):
