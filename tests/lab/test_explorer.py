@@ -54,7 +54,9 @@ def test_code_can_be_debugged_while_it_is_recorded(explorer):
     assert explorer.trace.on
 
 
-def test_it_owns_the_controller_that_it_made(explorer):
+def test_it_owns_the_controller_that_it_made():
+    before = set(threading.enumerate())              # other tests may have left some behind
+    explorer = nvlab.explore("embedded:size=4M")
     assert str(explorer.ctrl.ssd.mode) == "manual"
     explorer.act("mode", {"mode": "thread"})
     assert explorer._state["mode"] == "thread"
@@ -66,7 +68,7 @@ def test_it_owns_the_controller_that_it_made(explorer):
     explorer.close()
     assert explorer.ctrl.closed
     deadline = time.monotonic() + 5
-    while (left := [t.name for t in threading.enumerate() if t.name.startswith("nvlab-")]) and time.monotonic() < deadline:
+    while (left := [t.name for t in threading.enumerate() if t not in before and t.name.startswith("nvlab-")]) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not left
 
