@@ -69,7 +69,8 @@ class NvlRegister {
     this.key = key;
     nvlSay(this.name, register.name);
     nvlSay(this.title, register.title);
-    nvlSay(this.facts, `at ${nvlOffset(register)}, ${register.size} bytes, ${NVL_ACCESS[register.access]} · ${register.cite}${register.doc ? " · " + register.doc : ""}`);
+    const facts = [`at ${nvlOffset(register)}, ${register.size} bytes, ${NVL_ACCESS[register.access]}`, register.cite, register.doc];
+    nvlSay(this.facts, facts.filter(Boolean).join(" · "));
     this.line.replaceChildren();
     this.label = nvlEl("span", {}, this.line);
     this.hex = nvlEl("code", {}, this.line);
@@ -118,7 +119,8 @@ class NvlRegisters extends NvlBase {
 
   top() {
     const bar = nvlEl("div", { class: "nvl-reg-bar" }, this.root);
-    this.find = nvlEl("input", { type: "search", class: "nvl-search", placeholder: "name, field or meaning", "aria-label": "find a register", ...NVL_KEYS }, bar);
+    this.find = nvlEl("input", { type: "search", class: "nvl-search",
+      placeholder: "name, field or meaning", "aria-label": "find a register", ...NVL_KEYS }, bar);
     this.find.addEventListener("input", () => this.draw());
     this.find.addEventListener("keydown", (e) => e.stopPropagation());
     const all = nvlEl("label", { class: "nvl-sure" }, bar);
@@ -206,15 +208,16 @@ class NvlRegisters extends NvlBase {
   }
 
   make(register) {
-    const el = nvlEl("button", { type: "button", class: "nvl-reg-row", "data-register": register.name, title: `${register.title}, ${NVL_ACCESS[register.access]} (${register.cite})`, ...NVL_KEYS }, this.list);
+    const el = nvlEl("button", { type: "button", class: "nvl-reg-row", "data-register": register.name,
+      title: `${register.title}, ${NVL_ACCESS[register.access]} (${register.cite})`, ...NVL_KEYS }, this.list);
     const cell = (cls, text = "") => nvlEl("span", { class: cls }, el, text);
     cell("nvl-reg-at", nvlOffset(register));
     cell("nvl-reg-name", register.name);
     const hex = cell("nvl-reg-hex"), said = cell("nvl-reg-said");
     el.addEventListener("click", () => { this.chosen = register.name; this.draw(); });
     el.addEventListener("keydown", (e) => this.step(e, el));
-    const words = [register.name, register.title, register.absent, ...register.fields.flatMap((f) => [f.name, f.title, f.doc])].map((w) => (w ?? "").toLowerCase());
-    return { el, hex, said, words };
+    const words = [register.name, register.title, register.absent, ...register.fields.flatMap((f) => [f.name, f.title, f.doc])];
+    return { el, hex, said, words: words.map((w) => (w ?? "").toLowerCase()) };
   }
 
   // Up and down in the list choose the next register.

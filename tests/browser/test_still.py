@@ -56,6 +56,15 @@ def test_reopened_without_its_kernel(lab, page, pictures, trusted, dark):
     page.screenshot(path=pictures / f"still-{'trusted' if trusted else 'untrusted'}-{'dark' if dark else 'light'}.png")
 
 
+def test_reopened_where_no_kernel_starts(lab, page):
+    """The widget goes on loading for ever; the picture comes after a while."""
+    run_and_save(page, lab, "never.ipynb")
+    page.route("**/api/sessions*", lambda route: route.abort() if route.request.method == "POST" else route.continue_())
+    page.goto(lab.url("never.ipynb"))
+    page.wait_for_function("() => document.querySelector('.nvl-static')?.getBoundingClientRect().height > 100", timeout=30_000)
+    assert page.evaluate(SEEN)["loaded"] > 300
+
+
 def test_a_saved_notebook_is_small_and_converts(lab, page, pictures):
     run_and_save(page, lab, "convert.ipynb")
     path = lab.root / "convert.ipynb"
