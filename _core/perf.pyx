@@ -18,7 +18,7 @@ from nvlab._core.mmio cimport Bar
 from nvlab._core.rings cimport (CompletionRing, SubmissionRing, cq_advance, cq_new, cq_ring, cq_t, sq_push, sq_ring, sq_space,
                                 sq_t)
 from nvlab._core.ssd cimport DataPath, ssd_t, ssd_try_poll
-from nvlab._core.trace cimport CQ_DOORBELL, CQE_SEEN, HOST, INTERRUPT, SQ_DOORBELL, Lane, emit, emit_sqe, lane_t, nv_traced
+from nvlab._core.trace cimport (CQ_DOORBELL, CQE_SEEN, HOST, INTERRUPT, SQ_DOORBELL, SQE_POST, Lane, emit, emit_sqe, nv_traced)
 from nvlab.spec.errors import UsageError
 
 ENDS = ("running", "time", "count", "stopped", "gone", "timeout", "protocol", "reset", "fatal")
@@ -305,8 +305,8 @@ cdef class PerfLoop:
             if self.queues[i].outstanding and now - self.queues[i].progress > self.timeout_ns and now > self.queues[i].progress:
                 self.ended = TIMEOUT
 
-    cdef inline void prepare(self, queue_t *q, tracker_t *t, uint64_t now, uint64_t traced) noexcept nogil:
-        """Choose what the tracker does next and put its entry into the ring; `traced` is the event's time, 0 for none."""
+    cdef inline void prepare(self, queue_t *q, tracker_t *t, uint64_t now) noexcept nogil:
+        """Choose what the tracker does next and put its entry into the ring."""
         cdef uint64_t step
         cdef uint32_t opcode = nvme.NVM_READ
         if self.random:
@@ -325,17 +325,18 @@ cdef class PerfLoop:
         (<uint64_t *>(t.sqe + nvme.RW_SLBA))[0] = t.lba
         if self.verify and opcode == nvme.NVM_WRITE:
             self.stamp(t)
-        if nv_traced(traced != 0):
-            emit_sqe(&self.lane.lane, traced, q.sq.qid, q.sq.tail, t.sqe)
         sq_push(q.sq, t.sqe)
 
     cdef void fill(self, queue_t *q, uint64_t now) noexcept nogil:
         """Submit the first batch: one command a tracker, or fewer where the count is smaller."""
-        cdef uint32_t i
+        cdef uint32_t i, slot
         for i in range(q.depth):
             if sq_space(q.sq) == 0 or (self.limit and self.submitted >= self.limit):
                 break
-            self.prepare(q, &q.trackers[i], now, nv_now_ns() if nv_traced(self.lane.lane.on) else 0)
+            slot = q.sq.tail
+            self.prepare(q, &q.trackers[i], now)
+            if nv_traced(self.lane.lane.on):
+                emit_sqe(&self.lane.lane, nv_now_ns(), SQE_POST, HOST, q.sq.qid, slot, q.trackers[i].sqe)
             q.outstanding += 1
         q.progress = now
         if self.ring_sq(q, nv_traced(self.lane.lane.on)) < 0:
@@ -358,9 +359,7 @@ cdef class PerfLoop:
         cdef uint64_t w, latency, sum = 0
         cdef uint64_t low = self.stats.latency_min, high = self.stats.latency_max
         cdef uint32_t cid, n = 0, good = 0
-        cdef lane_t *lane = &self.lane.lane
-        cdef bint traced = nv_traced(lane.on)
-        cdef uint64_t seen = 0
+        cdef bint traced = nv_traced(self.lane.lane.on)
         if not cq_new(cq):
             return 0
         now[0] = nv_now_ns()
@@ -372,9 +371,6 @@ cdef class PerfLoop:
                 break
             t = &q.trackers[cid]
             q.sq.head = <uint32_t>(w & 0xFFFF)
-            if nv_traced(traced):                # a time for each: the drive may have posted it just now
-                seen = nv_now_ns()
-                emit(lane, seen, CQE_SEEN, HOST, cq.qid, cq.head, (<uint64_t *>(cq.entries + <uint64_t>cq.head * 16))[0], w)
             cq_advance(cq)
             n += 1
             latency = now[0] - t.start
@@ -391,10 +387,12 @@ cdef class PerfLoop:
                 if self.verify and t.opcode == nvme.NVM_READ and not self.matches(t):
                     self.stats.miscompares += 1
             if running and (self.limit == 0 or self.submitted < self.limit):
-                self.prepare(q, t, now[0], seen)
+                self.prepare(q, t, now[0])
             else:
                 t.busy = 0
                 q.outstanding -= 1
+            if nv_traced(traced):
+                self.note_turn(q, t)
         if n == 0:
             return 0
         q.progress = now[0]
@@ -406,6 +404,17 @@ cdef class PerfLoop:
         if self.ring_cq(q, traced) < 0 or (q.sq.rung != q.sq.tail and self.ring_sq(q, traced) < 0):
             self.ended = GONE
         return n
+
+    cdef void note_turn(self, queue_t *q, tracker_t *t) noexcept nogil:
+        """Record the completion just taken, and the entry that follows it. A time of its own for each: the drive may have posted
+        it just now."""
+        cdef uint32_t slot = (q.cq.head if q.cq.head else q.cq.depth) - 1
+        cdef uint64_t *cqe = <uint64_t *>(q.cq.entries + <uint64_t>slot * 16)
+        cdef uint64_t now = nv_now_ns()
+        emit(&self.lane.lane, now, CQE_SEEN, HOST, q.cq.qid, slot, cqe[0], cqe[1])
+        if t.busy:
+            slot = (q.sq.tail if q.sq.tail else q.sq.depth) - 1
+            emit_sqe(&self.lane.lane, now, SQE_POST, HOST, q.sq.qid, slot, t.sqe)
 
     cdef void note_error(self, tracker_t *t, uint64_t w) noexcept nogil:
         self.stats.errors += 1

@@ -43,7 +43,7 @@ cdef class SubmissionRing:
         if lane.hook is not None:
             lane.hook(SQE_POST, self.s.qid, slot, 0, bytes(sqe))
         if lane.lane.on:
-            emit_sqe(&lane.lane, nv_now_ns(), self.s.qid, slot, &sqe[0])
+            emit_sqe(&lane.lane, nv_now_ns(), SQE_POST, HOST, self.s.qid, slot, &sqe[0])
         sq_push(&self.s, &sqe[0])
         return slot
 

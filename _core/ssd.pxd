@@ -81,8 +81,7 @@ cdef struct ssd_t:
     lane_t *lane                   # where events are recorded
     uint64_t alarm                 # ns, when Python wants to be called; 0: not by the clock
     bint defer                     # every I/O command is left to Python: faults are armed
-    bint traced                    # this round is recorded
-    uint64_t now                   # the time of its events
+    uint64_t now                   # the time of this round's events
     uint32_t sqid                  # whose command is in execution, for its DMA events
     uint32_t cid
     uint32_t due_count             # vectors with something to tell; 0 nearly always

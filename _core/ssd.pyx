@@ -210,8 +210,7 @@ cdef class DataPath:
         if not self.waiting(qid):
             return None
         raw = (<char *>(sq.base + <uint64_t>sq.head * 64))[:64]
-        begin_events(&self.d)
-        if nv_traced(self.d.traced):
+        if begin_events(&self.d):
             note_fetch(&self.d, qid, sq.base + <uint64_t>sq.head * 64)
         sq.head = 0 if sq.head + 1 == sq.size else sq.head + 1
         sq.stalled = False
@@ -221,9 +220,10 @@ cdef class DataPath:
         """Execute one fetched I/O command here. Returns its 15-bit status, or None when Python has to."""
         if entry.shape[0] != 64:
             raise UsageError(f"a submission queue entry has 64 bytes, not {entry.shape[0]}")
-        begin_events(&self.d)
         self.d.cid = (<uint16_t *>&entry[nvme.SQE_CID])[0]
         cdef uint32_t status = execute_io(&self.d, &entry[0])
+        if status != DEFER and begin_events(&self.d):
+            note_transfer(&self.d, &entry[0], status)
         return None if status == DEFER else status
 
     def take_failures(self):
@@ -247,8 +247,8 @@ cdef class DataPath:
             return False
         if status:
             self.d.counts[5] += 1
-        begin_events(&self.d)
-        post(&self.d, self.d.sq[sqid].cqid, self.d.sq[sqid].head, sqid, cid, status & 0x7FFF, dw0 | <uint64_t>dw1 << 32)
+        post(&self.d, self.d.sq[sqid].cqid, self.d.sq[sqid].head, sqid, cid, status & 0x7FFF, dw0 | <uint64_t>dw1 << 32,
+             begin_events(&self.d))
         irq_posted(&self.d, self.d.sq[sqid].cqid, 1)
         irq_round(&self.d)
         return True
@@ -261,10 +261,10 @@ cdef class DataPath:
         cdef dcq_t *cq = &self.d.cq[self.known(cqid)]
         if not cq.live or not cq_room(&self.d, cq):
             return False
-        begin_events(&self.d)
-        if nv_traced(self.d.traced) and not phase:   # a replay must know that this entry's Phase Tag is not the drive's
+        cdef bint traced = begin_events(&self.d)
+        if traced and not phase:   # a replay must know that this entry's Phase Tag is not the drive's
             emit(self.d.lane, self.d.now, FAULT, DRIVE, cqid, cq.tail, 0, 1)
-        post_entry(&self.d, cqid, dw01, dw23 & ~(<uint64_t>1 << 48) | <uint64_t>(cq.phase if phase else cq.phase ^ 1) << 48)
+        post_entry(&self.d, cqid, dw01, dw23 & ~(<uint64_t>1 << 48) | <uint64_t>(cq.phase if phase else cq.phase ^ 1) << 48, traced)
         irq_posted(&self.d, cqid, 1)
         irq_round(&self.d)
         return True
@@ -294,13 +294,19 @@ cdef class DataPath:
 
     def to_host(self, uint64_t prp1, uint64_t prp2, const uint8_t[::1] data):
         """Copy `data` to the memory that two PRP fields describe. Returns a 15-bit status."""
-        begin_events(&self.d)
-        return prp_move(&self.d, prp1, prp2, <uint8_t *>&data[0], data.shape[0], TO_HOST) if data.shape[0] else 0
+        if data.shape[0] == 0:
+            return 0
+        if begin_events(&self.d):
+            prp_move(&self.d, prp1, prp2, NULL, data.shape[0], NOTE_TO_HOST)
+        return prp_move(&self.d, prp1, prp2, <uint8_t *>&data[0], data.shape[0], TO_HOST)
 
     def from_host(self, uint64_t prp1, uint64_t prp2, uint8_t[::1] data):
         """Fill `data` from the memory that two PRP fields describe. Returns a 15-bit status."""
-        begin_events(&self.d)
-        return prp_move(&self.d, prp1, prp2, &data[0], data.shape[0], FROM_HOST) if data.shape[0] else 0
+        if data.shape[0] == 0:
+            return 0
+        if begin_events(&self.d):
+            prp_move(&self.d, prp1, prp2, NULL, data.shape[0], NOTE_FROM_HOST)
+        return prp_move(&self.d, prp1, prp2, &data[0], data.shape[0], FROM_HOST)
 
     # -- rounds
     def poll(self, int budget=256):

@@ -4,6 +4,8 @@ cdef enum copy_op:
     TO_HOST
     FROM_HOST
     COMPARE
+    NOTE_TO_HOST                   # nothing moves: the pieces are recorded
+    NOTE_FROM_HOST
 
 cdef enum:
     DNR = 1 << 14                  # Do Not Retry, in the 15-bit status (phase aside)
@@ -19,8 +21,6 @@ cdef inline uint32_t move(ssd_t *d, uint64_t iova, uint8_t *local, uint64_t n, c
     cdef uint64_t i
     if host == NULL:
         return nvme.SC_DATA_TRANSFER_ERROR
-    if nv_traced(d.traced):
-        emit(d.lane, d.now, DMA, DRIVE, d.sqid, d.cid, iova, n | <uint64_t>(op == TO_HOST) << 63)
     if op == TO_HOST:
         if local != NULL:
             memcpy(host, local, n)
@@ -29,6 +29,8 @@ cdef inline uint32_t move(ssd_t *d, uint64_t iova, uint8_t *local, uint64_t n, c
     elif op == FROM_HOST:
         if local != NULL:
             memcpy(local, host, n)
+    elif op != COMPARE:
+        emit(d.lane, d.now, DMA, DRIVE, d.sqid, d.cid, iova, n | <uint64_t>(op == NOTE_TO_HOST) << 63)
     elif local != NULL:
         if memcmp(local, host, n):
             return nvme.SC_COMPARE_FAILURE
@@ -142,3 +144,16 @@ cdef inline uint32_t execute_io(ssd_t *d, const uint8_t *e) noexcept nogil:
     if opcode == nvme.NVM_COMPARE:
         return transfer(d, e, nsid, COMPARE)
     return DEFER
+
+
+cdef void note_transfer(ssd_t *d, const uint8_t *e, uint32_t status) noexcept nogil:
+    """Record the transfers of an entry that was executed with `status`: its PRPs are walked again, so that the walk which moves
+    data has nothing to do with it."""
+    cdef uint8_t opcode = e[nvme.SQE_OPC]
+    cdef uint32_t nsid = nv_load32(e + nvme.SQE_NSID)
+    if opcode != nvme.NVM_READ and opcode != nvme.NVM_WRITE and opcode != nvme.NVM_COMPARE or nsid == 0 or nsid > MAX_NAMESPACES:
+        return
+    if status == nvme.SC_LBA_OUT_OF_RANGE | DNR or status == nvme.SC_INVALID_FIELD_IN_COMMAND | DNR:
+        return                                                  # refused before anything moved
+    prp_move(d, (<uint64_t *>(e + nvme.SQE_PRP1))[0], (<uint64_t *>(e + nvme.SQE_PRP2))[0], NULL,
+             (<uint64_t>nv_load16(e + nvme.RW_NLB) + 1) << d.ns[nsid].shift, NOTE_TO_HOST if opcode == nvme.NVM_READ else NOTE_FROM_HOST)

@@ -18,11 +18,11 @@ cdef inline bint cq_room(ssd_t *d, dcq_t *cq) noexcept nogil:
     return next != cq.head
 
 
-cdef inline void post_entry(ssd_t *d, uint32_t cqid, uint64_t dw01, uint64_t dw23) noexcept nogil:
+cdef inline void post_entry(ssd_t *d, uint32_t cqid, uint64_t dw01, uint64_t dw23, bint traced) noexcept nogil:
     """Write 16 bytes into the slot at the tail. The qword with the Phase Tag goes last, in one store."""
     cdef dcq_t *cq = &d.cq[cqid]
     cdef uint8_t *slot = cq.base + <uint64_t>cq.tail * 16
-    if nv_traced(d.traced):
+    if nv_traced(traced):
         emit(d.lane, d.now, CQE_POST, DRIVE, cqid, cq.tail, dw01, dw23)
     (<uint64_t *>slot)[0] = dw01
     nv_store64(slot + 8, dw23)
@@ -32,9 +32,11 @@ cdef inline void post_entry(ssd_t *d, uint32_t cqid, uint64_t dw01, uint64_t dw2
         cq.phase ^= 1
 
 
-cdef inline void post(ssd_t *d, uint32_t cqid, uint32_t sqhd, uint32_t sqid, uint32_t cid, uint32_t status, uint64_t dw01) noexcept nogil:
+cdef inline void post(ssd_t *d, uint32_t cqid, uint32_t sqhd, uint32_t sqid, uint32_t cid, uint32_t status, uint64_t dw01,
+                      bint traced) noexcept nogil:
     """Write one completion, with the Phase Tag of this lap."""
-    post_entry(d, cqid, dw01, sqhd | <uint64_t>sqid << 16 | <uint64_t>cid << 32 | <uint64_t>(status << 1 | d.cq[cqid].phase) << 48)
+    cdef uint64_t tagged = status << 1 | d.cq[cqid].phase
+    post_entry(d, cqid, dw01, sqhd | <uint64_t>sqid << 16 | <uint64_t>cid << 32 | tagged << 48, traced)
 
 
 cdef void note_failure(ssd_t *d, uint32_t qid, const uint8_t *e, uint32_t status) noexcept nogil:
@@ -46,11 +48,15 @@ cdef void note_failure(ssd_t *d, uint32_t qid, const uint8_t *e, uint32_t status
     d.counts[5] += 1
 
 
-cdef inline void begin_events(ssd_t *d) noexcept nogil:
-    """Decide once for what follows whether it is recorded, and at what time: the lane may be switched on meanwhile."""
-    d.traced = nv_traced(d.lane.on)
-    if d.traced:
+cdef inline bint begin_events(ssd_t *d) noexcept nogil:
+    """Decide once for what follows whether it is recorded, and at what time: the lane may be switched on meanwhile.
+
+    Returns whether. Loops keep the answer in a register: each event that is not recorded costs them a test of it, no more.
+    """
+    if nv_traced(d.lane.on):
         d.now = nv_now_ns()
+        return True
+    return False
 
 
 cdef inline void note_fetch(ssd_t *d, uint32_t qid, const uint8_t *e) noexcept nogil:
@@ -66,6 +72,7 @@ cdef inline int serve(ssd_t *d, uint32_t qid, int budget) noexcept nogil:
     cdef uint8_t *e
     cdef uint32_t status, tail = nv_load32(sq.db)
     cdef int n = 0, spent = 0
+    cdef bint traced
     if tail == sq.head:
         return 0
     if tail >= sq.size:
@@ -77,25 +84,25 @@ cdef inline int serve(ssd_t *d, uint32_t qid, int budget) noexcept nogil:
         d.attention = True
         return 0
     cq = &d.cq[sq.cqid]
-    begin_events(d)                                 # after the doorbell was seen: a fetch comes later than its doorbell
+    traced = begin_events(d)                        # after the doorbell was seen: a fetch comes later than its doorbell
     while sq.head != tail and spent < budget:
         if not cq_room(d, cq):
             break
         e = sq.base + <uint64_t>sq.head * 64
         nv_prefetch(e + 128)
-        if nv_traced(d.traced):
-            note_fetch(d, qid, e)
         status = execute_io(d, e)
         if status == DEFER:
-            d.lane.head -= d.traced                 # not fetched after all: Python fetches it
             sq.stalled = True
             d.attention = True
             break
+        if nv_traced(traced):                       # in the order of what happened, before the host can see the end of it
+            note_fetch(d, qid, e)
+            note_transfer(d, e, status)
         sq.head = 0 if sq.head + 1 == sq.size else sq.head + 1
         if status:
             status |= MORE
             note_failure(d, qid, e, status)
-        post(d, sq.cqid, sq.head, qid, (<uint16_t *>(e + nvme.SQE_CID))[0], status, 0)
+        post(d, sq.cqid, sq.head, qid, (<uint16_t *>(e + nvme.SQE_CID))[0], status, 0, traced)
         n += 1
         spent += 1 + ((<uint16_t *>(e + nvme.RW_NLB))[0] >> 6)     # large ones cost more: nobody waits long for the lock
     if cq.ien:

@@ -1,18 +1,28 @@
 """Events of fixed size in rings of fixed memory, one lane a writer, so that nobody waits for anybody."""
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcpy
 
-from nvlab._core.atomics cimport nv_now_ns, nv_store64
+cdef extern from "trace.h" nogil:
+    ctypedef struct event_t:       # 32 bytes
+        uint64_t time              # ns, monotonic
+        uint8_t kind
+        uint8_t side
+        uint16_t qid
+        uint32_t index
+        uint64_t a
+        uint64_t b
 
-cdef extern from *:
-    """
-    #ifdef NVLAB_NO_TRACE            /* a build without tracing: what tracing costs while it is off is measured against it */
-    #define nv_traced(on) 0
-    #else
-    #define nv_traced(on) __builtin_expect(!!(on), 0)
-    #endif
-    """
-    bint nv_traced(int on) nogil     # true while `on`: what guards each event in the core's loops
+    ctypedef struct lane_t:
+        int on
+        event_t *events
+        uint8_t *sqes              # the 64 bytes of each entry posted, as many as there are events
+        uint64_t posted            # entries posted since the start
+        uint64_t mask              # room - 1, a power of two
+        uint64_t head              # events since the start; the ring holds the last mask + 1
+
+    bint nv_traced(int on)         # true while `on`: what guards each event in the core's loops
+    uint64_t sqe_key(const uint8_t *sqe)
+    void emit(lane_t *lane, uint64_t time, uint32_t kind, uint32_t side, uint32_t qid, uint32_t index, uint64_t a, uint64_t b)
+    void emit_sqe(lane_t *lane, uint64_t time, uint32_t kind, uint32_t side, uint32_t qid, uint32_t slot, const uint8_t *sqe)
 
 
 cpdef enum Kind:
@@ -39,46 +49,6 @@ cpdef enum Kind:
 cpdef enum Side:
     HOST = 0
     DRIVE = 1
-
-cdef struct event_t:       # 32 bytes
-    uint64_t time          # ns, monotonic
-    uint8_t kind
-    uint8_t side
-    uint16_t qid
-    uint32_t index
-    uint64_t a
-    uint64_t b
-
-cdef struct lane_t:
-    volatile int on
-    event_t *events
-    uint8_t *sqes          # the 64 bytes of each entry posted, as many as there are events
-    uint64_t posted        # entries posted since the start
-    uint64_t mask          # room - 1, a power of two
-    uint64_t head          # events since the start; the ring holds the last mask + 1
-
-
-cdef inline void emit(lane_t *lane, uint64_t time, uint32_t kind, uint32_t side, uint32_t qid, uint32_t index, uint64_t a,
-                      uint64_t b) noexcept nogil:
-    """Record one event. The caller has looked at lane.on."""
-    cdef event_t *e = &lane.events[lane.head & lane.mask]
-    e.time = time
-    e.kind, e.side, e.qid = <uint8_t>kind, <uint8_t>side, <uint16_t>qid
-    e.index, e.a, e.b = index, a, b
-    nv_store64(&lane.head, lane.head + 1)
-
-
-cdef inline void emit_sqe(lane_t *lane, uint64_t time, uint32_t qid, uint32_t slot, const uint8_t *sqe) noexcept nogil:
-    """Record a submission queue entry as posted, with its 64 bytes."""
-    memcpy(lane.sqes + (lane.posted & lane.mask) * 64, sqe, 64)
-    lane.posted += 1
-    emit(lane, time, SQE_POST, HOST, qid, slot, sqe_key(sqe), lane.posted - 1)
-
-
-cdef inline uint64_t sqe_key(const uint8_t *sqe) noexcept nogil:
-    """What tells a command from its neighbours: opcode | cid << 16 | nsid << 32."""
-    return <uint64_t>sqe[0] | <uint64_t>(<uint16_t *>(sqe + 2))[0] << 16 | <uint64_t>(<uint32_t *>(sqe + 4))[0] << 32
-
 
 cdef class Lane:
     cdef lane_t lane

@@ -6,7 +6,7 @@ make room for the newest and are counted. Off, a lane costs its writer one predi
 """
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
 import numpy as np
 
@@ -95,7 +95,7 @@ cdef class Lane:
     def record_sqe(self, uint32_t qid, uint32_t slot, const uint8_t[::1] sqe):
         """Record a posted 64-byte entry from Python. Does nothing while off."""
         if self.lane.on and sqe.shape[0] == 64:
-            emit_sqe(&self.lane, nv_now_ns(), qid, slot, &sqe[0])
+            emit_sqe(&self.lane, nv_now_ns(), SQE_POST, HOST, qid, slot, &sqe[0])
 
     def read(self):
         """(events, sqes, dropped): copies, oldest first; `sqes` is (n, 64) uint8, nonzero where an entry was posted.

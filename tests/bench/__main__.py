@@ -23,37 +23,33 @@ def best(sides, rounds=ROUNDS):
     return max(found)
 
 
-def median(sides, rounds):
-    """The median ratio of first to second side over `rounds` rounds, which begin with either side by turns."""
-    found = []
-    for n in range(rounds):
-        both = [sides[n & 1](), sides[n & 1 ^ 1]()]
-        one, other = both[::-1] if n & 1 else both
-        found.append((one / other, one, other))
-    return statistics.median(ratio for ratio, _, _ in found), *(statistics.median(side) for side in list(zip(*found))[1:])
+def median(found):
+    """The median ratio of (one, other) pairs. Returns (ratio, median of the ones, of the others)."""
+    return statistics.median(one / other for one, other in found), *(statistics.median(side) for side in zip(*found))
 
 
 def rows():
     """(what, measured, yardstick, ratio, promise, kept) for each promise."""
     size = f"size={cases.SIZE}"
     thread, inline = f"embedded:mode=thread,{size}", f"embedded:mode=inline,{size}"
+    modes = ("inline", inline), ("thread", thread)
     ratio, one, other = best([lambda: cases.perf(thread, 512, SECONDS), lambda: cases.bare_ring(512, SECONDS)])
     yield "thread, 512 B read, depth 128, against a bare ring", one, other, ratio, ">= 0.5", ratio >= 0.5
     yield "thread, 512 B read, depth 128, absolute", one, None, None, ">= 5 M", one >= 5e6
     ratio, one, other = best([lambda: cases.perf(inline, 4096, SECONDS), lambda: cases.memcpy(4096, SECONDS)])
     yield "inline, 4 KiB read, depth 128, against memcpy", one, other, ratio, ">= 0.8", ratio >= 0.8
-    for name, address in (("inline", inline), ("thread", thread)):
+    for name, address in modes:
         ratio, one, other = best([lambda: cases.traced(address, 4096, SECONDS), lambda: cases.perf(address, 4096, SECONDS)])
         yield f"{name}, 4 KiB read, every event traced", one, other, ratio, ">= 0.7", ratio >= 0.7
     with cases.Builds() as builds:
-        for name, address in (("inline", inline), ("thread", thread)):
-            sides = [lambda build=build: builds.perf(build, address, 512, SECONDS / 4) for build in (0, 1)]
-            ratio, one, other = median(sides, 8 * ROUNDS)
-            yield f"{name}, 512 B read, tracing off, against a core without tracing", one, other, ratio, ">= 0.98", ratio >= 0.98
+        pairs = [builds.pair([(address, 512, SECONDS / 2) for _, address in modes]) for _ in range(8 * ROUNDS)]
+    for (name, _), found in zip(modes, zip(*pairs)):
+        ratio, one, other = median(found)
+        yield f"{name}, 512 B read, tracing off, against a core without tracing", one, other, ratio, ">= 0.98", ratio >= 0.98
     ratio, one, other = best([lambda: cases.ios_of_a_core(True, SECONDS), lambda: cases.ios_of_a_core(False, SECONDS)], 2)
     yield "I/Os of 1 ms a second of host CPU, by interrupts, against polling", one, other, ratio, ">= 5", ratio >= 5
     with cases.Kernel() as kernel:
-        for name, address in (("inline", inline), ("thread", thread)):
+        for name, address in modes:
             points = []
 
             def live():
@@ -64,7 +60,7 @@ def rows():
             ratio, one, other = best([live, lambda: kernel.perf(address, 512, 2 * SECONDS, False)[0]])
             kept = ratio >= 0.95 and min(points) >= 2 * SECONDS * 8
             yield f"{name}, 512 B read, live plot at 10 Hz ({min(points)}+ updates)", one, other, ratio, ">= 0.95", kept
-    for name, address in (("inline", inline), ("thread", thread)):
+    for name, address in modes:
         ratio, one, other = best([lambda: cases.with_neighbour(lambda: cases.perf(address, 512, SECONDS), SECONDS),
                                   lambda: cases.perf(address, 512, SECONDS)])
         yield f"{name}, 512 B read, another process on half a core", one, other, ratio, ">= 0.3", ratio >= 0.3

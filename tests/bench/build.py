@@ -34,14 +34,18 @@ def load(name):
         return module
 
 
+def as_it_is(folder):
+    """Put a copy of nvlab into a new `folder`: of the package, nothing else."""
+    shutil.copytree(ROOT / "nvlab", pathlib.Path(folder) / "nvlab", ignore=shutil.ignore_patterns("__pycache__", "*.c", "*.html"))
+    return folder
+
+
 def untraced(folder):
-    """Put an nvlab without tracing into `folder`: a copy of the package, its hot modules built with NVLAB_NO_TRACE."""
+    """The same, its hot modules built with NVLAB_NO_TRACE: an nvlab without tracing."""
     from Cython.Build import cythonize
     from setuptools import Extension
 
-    folder = pathlib.Path(folder)
-    shutil.copytree(ROOT / "nvlab", folder / "nvlab", ignore=shutil.ignore_patterns("__pycache__", "*.c", "*.html"))
-    core = folder / "nvlab" / "_core"
+    core = pathlib.Path(as_it_is(folder)) / "nvlab" / "_core"
     for name in HOT:
         for old in core.glob(f"{name}.*.so"):
             old.unlink()
@@ -50,17 +54,18 @@ def untraced(folder):
     here = os.getcwd()
     os.chdir(folder)                             # where names of sources and of packages agree
     try:
-        _compile(cythonize(extensions, quiet=True), folder)
+        with tempfile.TemporaryDirectory(prefix="nvlab-bench-") as scratch:
+            _compile(cythonize(extensions, quiet=True, build_dir=scratch), folder, scratch)
     finally:
         os.chdir(here)
     return folder
 
 
-def _compile(extensions, folder):
+def _compile(extensions, folder, scratch=None):
     from setuptools import Distribution
     from setuptools.command.build_ext import build_ext
 
     command = build_ext(Distribution({"ext_modules": extensions}))
-    command.build_lib = command.build_temp = str(folder)
+    command.build_lib, command.build_temp = str(folder), str(scratch or folder)
     command.ensure_finalized()
     command.run()

@@ -2,6 +2,7 @@
 import mmap
 import multiprocessing
 import os
+import pathlib
 import subprocess
 import sys
 import tempfile
@@ -11,7 +12,7 @@ import numpy as np
 
 import nvlab
 
-from .build import ROOT, load, untraced
+from .build import ROOT, as_it_is, load, untraced
 
 DEPTH = 128
 SIZE = 64 << 20
@@ -144,44 +145,52 @@ def traced(address, io_size, seconds):
 WORKER = """
 import sys
 import nvlab
-from nvlab._core.trace import Kind
 from tests.bench import cases
-with nvlab.attach("embedded:size=1M,mode=inline") as ctrl, nvlab.Trace(ctrl) as trace:
-    ctrl.ssd.mode = "inline"
-    nvlab.Perf(ctrl, depth=4, count=100, io_size=512).run()
-    print(nvlab.__file__, len(trace.select(kind="SQE_FETCH")), flush=True)
 for line in sys.stdin:
     address, io_size, seconds = line.split()
-    print(cases.perf(address, int(io_size), float(seconds)), flush=True)
+    print(cases.perf(address, int(io_size), float(seconds)))
+with nvlab.attach("embedded:size=1M,mode=inline") as ctrl, nvlab.Trace(ctrl) as trace:
+    nvlab.Perf(ctrl, depth=4, count=100, io_size=512).run()
+    print(len(trace.select(kind="SQE_FETCH")), nvlab.__file__)
 """
 
 
 class Builds:
-    """Two processes: nvlab as it is, and one whose core has no tracing in it. perf() measures in either."""
+    """nvlab as it is, and one whose core has no tracing in it, measured in processes that differ in nothing else.
+
+    Where a process's memory happens to lie moves its figures by 10%, and even the length of a path moves memory. So both are
+    copies with the same files, started under the same path, another one for each pair of processes: their luck is the same,
+    and averages out.
+    """
 
     def __enter__(self):
         self.folder = tempfile.TemporaryDirectory(prefix="nvlab-untraced-")
-        bare = str(untraced(self.folder.name))
-        self.workers = [self._start(str(ROOT)), self._start(bare)]
-        said = [worker.stdout.readline().split() for worker in self.workers]
-        assert said[0][0].startswith(str(ROOT)) and int(said[0][1]) > 100, said
-        assert said[1][0].startswith(bare) and int(said[1][1]) < 100, said        # (Python's part records its own)
+        folder = pathlib.Path(self.folder.name)
+        self.builds = [as_it_is(folder / "as-it-is"), untraced(folder / "untraced")]
+        self.pairs = 0
         return self
 
-    def _start(self, where):
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([where, str(ROOT)])}
-        return subprocess.Popen([sys.executable, "-P", "-c", WORKER], cwd=where, env=environment, text=True,
-                                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-
     def __exit__(self, *exc):
-        for worker in self.workers:
-            worker.stdin.close()
-            worker.wait(10)
         self.folder.cleanup()
 
-    def perf(self, which, address, io_size, seconds):
-        """IOPS as perf() measures them, with tracing off: in nvlab as it is (0), or in the one without tracing (1)."""
-        worker = self.workers[which]
-        worker.stdin.write(f"{address} {io_size} {seconds}\n")
-        worker.stdin.flush()
-        return float(worker.stdout.readline())
+    def pair(self, measurements):
+        """A list of (IOPS as it is, IOPS without tracing), one for each (address, io_size, seconds) of `measurements`."""
+        self.pairs += 1
+        name = "n" * (1 + self.pairs * 37 % 64)
+        order = (0, 1) if self.pairs & 1 else (1, 0)
+        found = {which: self._run(self.builds[which], name, measurements, which) for which in order}
+        return list(zip(found[0], found[1]))
+
+    def _run(self, build, name, measurements, which):
+        link = pathlib.Path(self.folder.name) / name
+        link.symlink_to(build)
+        try:
+            environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(link), str(ROOT)])}
+            lines = "".join(" ".join(map(str, one)) + "\n" for one in measurements)
+            said = subprocess.run([sys.executable, "-P", "-c", WORKER], cwd=link, env=environment, text=True, input=lines,
+                                  stdout=subprocess.PIPE, check=True).stdout.splitlines()
+        finally:
+            link.unlink()
+        fetches, where = said.pop().split()
+        assert where.startswith(str(link)) and (int(fetches) >= 100) == (which == 0), (fetches, where)
+        return [float(iops) for iops in said]
