@@ -1,7 +1,7 @@
 """One instant, small enough to be sent many times: the rings of all queue pairs and the registers, for a panel to draw.
 
-The instant may be of a recording (a State) or now, of a live controller. `PastPair` and `PastDrive` stand for a queue pair and
-its drive as a recording has them at an instant that moves: any view that shows a queue pair can be given them.
+The instant may be of a recording (a State) or now, of a live controller. `PastPair`, `PastDrive` and `PastRegisters` stand for a
+queue pair, its drive and the registers as a recording has them at an instant that moves: views of live ones can be given them.
 """
 
 import contextlib
@@ -35,10 +35,11 @@ def of_controller(ctrl, registers=True) -> dict:
 
 def registers_of(ctrl) -> list:
     """The registers of a live controller, as registers_rows() tells them."""
-    return registers_rows(_registers(ctrl))
+    return registers_rows(registers_now(ctrl))
 
 
-def _registers(ctrl):
+def registers_now(ctrl) -> dict:
+    """{name: snapshot} of a live controller's registers, without a read that the driver didn't make where its drive can be asked."""
     if ctrl.ssd is None:
         with contextlib.suppress(Error):
             return ctrl.regs.snapshot()
@@ -147,3 +148,20 @@ class PastDrive:
             return now.queue_state(qid)
         state = self._state()
         return None if state is None else state.queue_state(qid)
+
+
+class PastRegisters:
+    """The registers at the instant that `state()` tells, for a RegistersView; `live()` is the controller for the instant "now", or None."""
+
+    closed = False
+
+    def __init__(self, address, state, live=lambda: None):
+        self.address, self._state, self._live = address, state, live
+
+    def values(self) -> dict:
+        """{name: snapshot} of the registers that are known at the instant."""
+        now = self._live()
+        return self._state().registers if now is None else registers_now(now)
+
+    def __repr__(self):
+        return f"<registers of {self.address} at an instant>"

@@ -6,6 +6,7 @@ import traitlets
 
 from nvlab.host.regs import OPTIONAL, Registers
 from nvlab.lab import assets, safety
+from nvlab.lab.past import PastRegisters
 from nvlab.lab.whyview import Explained
 from nvlab.spec import registers
 from nvlab.spec.errors import ControllerGone, UsageError
@@ -25,6 +26,8 @@ class RegistersView(Explained):
     What changed lights up. Click a register to see its bits; a field that may be written takes a value and Enter. Write-only
     registers are never read: doorbells show what the host wrote last. The page reads once a period (`period_s`, seconds) while
     it is seen, past the recording of a trace, and not at all while `paused`. `close()` ends that.
+
+    In place of `ctrl`, `timeline.registers` shows them as they were at the instant that a Timeline stands at; the past is read-only.
     """
 
     _esm = assets.script("why.js", "bitmap.js", "registersview.js")
@@ -35,8 +38,9 @@ class RegistersView(Explained):
 
     def __init__(self, ctrl, title=None, period_s=0.5, **kwargs):
         self._ctrl, self._title, self.paused, self._seen = ctrl, title or ctrl.address, False, {}
-        self._regs = Registers(_Quiet(ctrl.bar), ctrl.function.gone)
-        self._there, self._dstrd, self._described = None, int(ctrl.cap.DSTRD), (0, [])
+        self._past = isinstance(ctrl, PastRegisters)
+        self._regs = None if self._past else Registers(_Quiet(ctrl.bar), ctrl.function.gone)
+        self._there, self._dstrd, self._described = None, 0 if self._past else int(ctrl.cap.DSTRD), (0, [])
         self.period_s = self._checked(period_s)
         super().__init__(**kwargs)
 
@@ -47,7 +51,7 @@ class RegistersView(Explained):
         return float(seconds)
 
     def explained(self):
-        return self._ctrl
+        return None if self._past else self._ctrl
 
     def period(self):
         return self.period_s
@@ -63,25 +67,33 @@ class RegistersView(Explained):
                 gone = self._ctrl.function.gone() or str(error)
         doorbells = self._doorbells()
         return {"_state": {"title": str(self._title), "gone": gone or "", "paused": self.paused, "period": self.period_s,
-                           "periods": list(PERIODS), "guarded": safety.guarded(self._ctrl)},
+                           "periods": list(PERIODS), "guarded": not self._past and safety.guarded(self._ctrl)},
                 "_registers": [*self._table(), *(_described(register) for register, _ in doorbells)],
                 "_values": {**{name: _told(value) for name, value in self._seen.items()},
                             **{register.name: _told(register.decode(rung)) for register, rung in doorbells}}}
 
     def _read(self):
+        if self._past:
+            self._seen = self._ctrl.values()
+            if self._there is None or {register.name for register in self._there} != set(self._seen):
+                self._there = [registers.ALL[name] for name in self._seen]
+            return
         if self._there is None:
             self._there = self._regs.present()
         self._seen = {register.name: self._regs.read(register) for register in self._there if register.readable}
 
     def _table(self):
         if self._described[0] is not self._there:
-            there = None if self._there is None else {register.name for register in self._there}
-            self._described = self._there, [_described(register, "" if there is None or register.name in there else _reason(register))
+            there = registers.ALL if self._there is None else {register.name for register in self._there}
+            why = (lambda register: "not known at this instant") if self._past else _reason
+            self._described = self._there, [_described(register, "" if register.name in there else why(register), self._past)
                                             for register in registers.ALL.values()]
         return self._described[1]
 
     def _doorbells(self):
         """[(Register, what the host wrote last)] of the queues that the driver has."""
+        if self._past:
+            return []
         pairs = [pair for pair in (self._ctrl.admin, *list(self._ctrl.io.values())) if pair is not None]
         found = {}
         for pair in pairs:
@@ -114,6 +126,8 @@ class RegistersView(Explained):
 
     def _write(self, content):
         register = registers.lookup(content["register"], self._dstrd)
+        if self._past:
+            raise UsageError(f"{register.name} at an instant that is past can't be written; a RegistersView of the controller can")
         safety.check(self._ctrl, True, content.get("confirmed"), f"a write of {register.name}")
         if not register.writable:
             raise UsageError(f"{register.name} is read-only ({register.cite})")
@@ -191,8 +205,8 @@ def _reason(register):
     return f"not there: CAP.{bit} is 0"
 
 
-def _described(register, absent=""):
-    writable = _writable(register)
+def _described(register, absent="", past=False):
+    writable = () if past else _writable(register)
     return {"name": register.name, "offset": register.offset, "size": register.size, "access": register.access, "title": register.title,
             "cite": register.cite, "absent": absent, "doc": register.doc, "whole": bool(writable) and register.name not in ONES,
             "fields": [{"name": f.name, "lo": f.lo, "hi": f.hi, "bits": f.bits, "title": f.title, "doc": f.doc, "rw": f.name in writable and not absent,

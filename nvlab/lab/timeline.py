@@ -81,6 +81,11 @@ class Timeline(Explained):
             return None if ctrl is None else ctrl.ssd
         return past.PastDrive(lambda: self.state, live)
 
+    @property
+    def registers(self):
+        """The registers at the chosen instant, for a RegistersView."""
+        return past.PastRegisters(getattr(self.recording, "address", None) or "a recording", lambda: self.state, self._now)
+
     def _now(self):
         """The Controller, if the chosen instant is now."""
         ctrl = self._source.controller if self._live and self.instant is None else None

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 import nvlab
-from nvlab.lab import Timeline, past
+from nvlab._core.trace import Kind
+from nvlab.lab import RegistersView, Timeline, past
 from nvlab.lab.timeline_model import BINS, MOST, PACKED, Level
+from nvlab.spec import registers
 from nvlab.spec.errors import UsageError
 
 
@@ -157,6 +159,24 @@ def test_other_views_can_be_shown_an_instant(timeline, recorded):
     timeline.instant = 0
     with pytest.raises(UsageError, match="no queue pair 0"):
         draw.snapshot(pair, drive)
+
+
+def test_a_registers_view_can_be_shown_an_instant(timeline, recorded):
+    recording = recorded[0]
+    view = RegistersView(timeline.registers)
+    try:
+        written = next(event.number for event in recording if event.kind == Kind.REG_WRITE and event.a == registers.CC.offset and event.b & 1)
+        for instant, bit in ((written - 1, "0"), (len(recording), "1"), (written - 1, "0"), (None, "1")):
+            timeline.instant = instant
+            view.refresh()
+            assert view._values["CC"]["fields"]["EN"][0] == bit
+            assert {name: int(value["hex"].replace("_", ""), 16) for name, value in view._values.items()} == {
+                name: int(value) for name, value in timeline.state.registers.items()}
+        assert not any(field["rw"] for register in view._registers for field in register["fields"])
+        view.act("write", {"register": "CC", "field": "EN", "value": "0"})
+        assert "past" in view._notice["text"]
+    finally:
+        view.close()
 
 
 def test_back_traces_are_sent_with_the_events_around(timeline, recorded):
