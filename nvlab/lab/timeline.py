@@ -25,8 +25,9 @@ class Timeline(Explained):
     `filter` as Recording.select() takes it, e.g. {"qid": 1}.
 
     `instant` how many events have happened at the chosen instant, None for the end; it may be set · `state` the State there ·
-    `on_instant(f)` has f(State) called whenever it changes · `pair(qid)` and `drive` stand for a queue pair and its drive at
-    that instant: RingView(timeline.pair(1), timeline.drive) shows them so.
+    `on_instant(f)` has f(State) called whenever it changes · `pair(qid)`, `drive` and `registers` stand for a queue pair, its
+    drive and the registers at that instant: RingView(timeline.pair(1), timeline.drive) and RegistersView(timeline.registers)
+    show them so.
     """
 
     _esm = assets.script("decode.js", "ring.js", "why.js", "moment.js", "events.js", "timedraw.js", "timeparts.js", "timeline.js")
