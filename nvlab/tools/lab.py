@@ -44,15 +44,21 @@ def run(args) -> int:
     return serve(args, root, path, f"nvlab lab: {path.relative_to(root)}")
 
 
-def serve(args, root, path, title) -> int:
-    """Start JupyterLab in the directory `root`, open on `path`, and serve until it is stopped. Returns 0. Raises UsageError without JupyterLab."""
+def serve(args, root, path, title, prepare=None) -> int:
+    """Start JupyterLab in the directory `root`, open on `path`, and serve until it is stopped. Returns 0.
+
+    `prepare` is a coroutine function, called with the server before anybody is told its address; what it returns is said below
+    `title`. Raises UsageError without JupyterLab.
+    """
     try:
         from jupyterlab.labapp import LabApp
     except ImportError as error:
         raise UsageError(f"this needs JupyterLab, and {error.name} is not installed: pip install 'nvlab[lab]'") from error
     browser = has_browser() and not args.no_browser
     app = LabApp.initialize_server(argv=jupyter_options(args, root, path, browser))
-    print(f"\n{title}\n\n    {app.display_url.splitlines()[0].strip()}\n", flush=True)
+    said = app.io_loop.run_sync(lambda: prepare(app)) if prepare else ""
+    print("\n".join(filter(None, (f"\n{title}", said))), end="\n\n")
+    print(f"    {app.display_url.splitlines()[0].strip()}\n", flush=True)
     if not browser:
         print("Open that address in a browser; Ctrl-C here ends the lab.\n", flush=True)
     app.start()
@@ -62,7 +68,7 @@ def serve(args, root, path, title) -> int:
 def jupyter_options(args, root, path, browser) -> list[str]:
     """The command line for JupyterLab."""
     place = path.relative_to(root).as_posix()
-    options = [f"--ServerApp.root_dir={root}", f"--LabApp.default_url=/lab/tree/{place}"]
+    options = [f"--ServerApp.root_dir={root}", f"--LabApp.default_url=/lab/tree/{place}", "--LabApp.news_url=None"]   # no question over the first page
     options += [f"--ServerApp.ip={args.ip}"] if args.ip else []
     options += [f"--ServerApp.port={args.port}"] if args.port else []
     options += [] if browser else ["--no-browser"]

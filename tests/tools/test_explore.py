@@ -17,7 +17,7 @@ def test_the_notebook_is_valid_and_names_the_address(address):
 def test_it_is_served_from_a_directory_that_goes_with_it(nvlab, monkeypatch):
     seen = {}
 
-    def serve(args, root, path, title):
+    def serve(args, root, path, title, prepare):
         seen.update(args=args, root=root, path=path, options=lab.jupyter_options(args, root, path, browser=False))
         assert path.is_file()
         return 0
