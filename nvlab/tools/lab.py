@@ -56,6 +56,7 @@ def serve(args, root, path, title, prepare=None) -> int:
         raise UsageError(f"this needs JupyterLab, and {error.name} is not installed: pip install 'nvlab[lab]'") from error
     browser = has_browser() and not args.no_browser
     app = LabApp.initialize_server(argv=jupyter_options(args, root, path, browser))
+    app.web_app.settings.setdefault("page_config_hook", without_question)
     said = app.io_loop.run_sync(lambda: prepare(app)) if prepare else ""
     print("\n".join(filter(None, (f"\n{title}", said))), end="\n\n")
     print(f"    {app.display_url.splitlines()[0].strip()}\n", flush=True)
@@ -65,10 +66,16 @@ def serve(args, root, path, title, prepare=None) -> int:
     return 0
 
 
+def without_question(handler, page) -> dict:
+    """A page's configuration, without the question for Jupyter's news that a first page otherwise has over its corner."""
+    asked = "@jupyterlab/apputils-extension:announcements"
+    return {**page, "disabledExtensions": [*(name for name in page.get("disabledExtensions", ()) if name != asked), asked]}
+
+
 def jupyter_options(args, root, path, browser) -> list[str]:
     """The command line for JupyterLab."""
     place = path.relative_to(root).as_posix()
-    options = [f"--ServerApp.root_dir={root}", f"--LabApp.default_url=/lab/tree/{place}", "--LabApp.news_url=None"]   # no question over the first page
+    options = [f"--ServerApp.root_dir={root}", f"--LabApp.default_url=/lab/tree/{place}"]
     options += [f"--ServerApp.ip={args.ip}"] if args.ip else []
     options += [f"--ServerApp.port={args.port}"] if args.port else []
     options += [] if browser else ["--no-browser"]

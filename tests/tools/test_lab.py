@@ -70,6 +70,13 @@ def test_options(monkeypatch):
         assert ("--allow-root" in lab.jupyter_options(parse(), ROOT, ROOT / "notebooks" / lab.FIRST, browser=True)) is wanted
 
 
+def test_what_a_server_disables_stays_so():
+    page = {"disabledExtensions": ["other"], "baseUrl": "/"}
+    changed = lab.without_question(None, lab.without_question(None, page))
+    assert changed["disabledExtensions"] == ["other", "@jupyterlab/apputils-extension:announcements"]
+    assert page["disabledExtensions"] == ["other"] and changed["baseUrl"] == "/"
+
+
 def test_no_window_no_browser(monkeypatch):
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
         monkeypatch.delenv(name, raising=False)
@@ -89,7 +96,8 @@ def test_it_starts_without_a_browser_and_prints_an_url_that_answers(tmp_path):
     try:
         url = next((m[0] for line in process.stdout if (m := re.search(r"http://\S+token=\w+", line))), None)
         assert url and "/lab/tree/notebooks/00-tour.ipynb" in url
-        assert b"JupyterLab" in fetch(url)
+        shown = fetch(url)
+        assert b"JupyterLab" in shown and b"apputils-extension:announcements" in shown     # no question over the first page
     finally:
         killer.cancel()
         process.send_signal(signal.SIGTERM)
