@@ -211,11 +211,11 @@ class NvlView extends NvlBase {
     const none = s.qid === null || s.qid === undefined;
     nvlSay(this.title, none ? "No queue pair yet" : `${s.qid === 0 ? "Admin" : "I/O"} queue pair ${s.qid}`);
     nvlSay(this.sub, [s.title, s.mode && `drive in ${s.mode} mode`].filter(Boolean).join(" · "));
-    const busy = `${s.busy} owns this queue pair just now and moves it at full speed. The rings rest until it gives the pair back.`;
+    const busy = `${s.busy} owns this queue pair just now and moves it at full speed: what you see are glimpses. The buttons rest until it gives the pair back.`;
     const retired = "The controller no longer knows this queue pair: it was deleted, or a reset swept it away. This is how it was left.";
     const first = "The controller has no queue yet. create_admin_queue() makes the first pair, and this view will show it.";
     nvlSay(this.calm, none ? first : s.busy ? busy : s.retired ? retired : "");
-    this.root.classList.toggle("nvl-isbusy", !!(s.busy || s.retired));
+    this.root.classList.toggle("nvl-isbusy", !!s.retired);
   }
 
   enable(s) {

@@ -91,7 +91,7 @@ class RingView(Explained):
 
     def _snapshot(self, pair):
         try:
-            return draw.snapshot(pair, self._ssd)
+            return draw.snapshot(pair, self._ssd, moving=True)
         except UsageError:                             # nothing to show just now: the drive is not to blame
             raise
         except Exception:

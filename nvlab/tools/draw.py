@@ -97,7 +97,7 @@ class Ring:
 
 @dataclass(frozen=True)
 class Rings:
-    """Both queues of a pair. `busy` names the owner while a loop has the pair; the rings are then None.
+    """Both queues of a pair. `busy` names the owner while a loop has the pair; the rings are then None, or a glimpse.
 
     `retired` is true once the controller no longer knows the pair: it was deleted, or a reset swept it away.
     """
@@ -112,14 +112,19 @@ class Rings:
         return rings_text(self)
 
 
-def snapshot(qp, ssd=None) -> Rings:
-    """One look at a queue pair: a `Rings`. With `ssd` (an embedded drive) its side is told too."""
-    if qp.owner is not None:
-        name = qp.owner if isinstance(qp.owner, str) else type(qp.owner).__name__.lower()
+def snapshot(qp, ssd=None, moving=False) -> Rings:
+    """One look at a queue pair: a `Rings`. With `ssd` (an embedded drive) its side is told too.
+
+    `moving` looks also while a loop has the pair: a glimpse, whose slots and indices are a few microseconds apart.
+    """
+    name = qp.owner
+    if name is not None and not isinstance(name, str):
+        name = type(name).__name__.lower()
+    if name is not None and not moving:
         return Rings(qp.qid, None, None, name)
     retired = _retired(qp)
     tell = ssd.queue_state if hasattr(ssd, "queue_state") and not retired else lambda qid: None
-    return Rings(qp.qid, _look_sq(qp.sq, tell(qp.sq.qid)), _look_cq(qp.cq, tell(qp.cq.qid)), retired=retired)
+    return Rings(qp.qid, _look_sq(qp.sq, tell(qp.sq.qid)), _look_cq(qp.cq, tell(qp.cq.qid)), name, retired)
 
 
 def ring_text(qp, ssd=None, width: int = 16, ascii: bool = False) -> str:
@@ -133,7 +138,7 @@ def ring_text(qp, ssd=None, width: int = 16, ascii: bool = False) -> str:
 
 def rings_text(rings: Rings, width: int = 16, ascii: bool = False) -> str:
     """The same from a `Rings` taken earlier."""
-    if rings.busy:
+    if rings.sq is None:
         return f"queue pair {rings.qid} belongs to {rings.busy} just now; its rings move too fast to draw"
     head = [f"queue pair {rings.qid} is no longer part of the controller; this is how it was left"] if rings.retired else []
     return "\n".join([*head, *_ring_lines(rings.sq, width, ascii), "", *_ring_lines(rings.cq, width, ascii)])

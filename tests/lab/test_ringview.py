@@ -63,12 +63,17 @@ def test_an_error_in_a_button_is_shown_and_not_raised(pair, view):
     assert view._notice["kind"] == "error" and "ZeroDivisionError" in view._notice["text"]
 
 
-def test_a_busy_pair_keeps_its_last_picture(pair, view):
+def test_a_busy_pair_is_still_seen_to_move(pair, view):
     pair.sq.post(identify())
     view.refresh()
     pair.owner = "perf"
     view.refresh()
     assert view._state["busy"] == "perf" and view._state["sq"]["host"]["tail"] == 1
+    pair.owner = None
+    pair.sq.post(identify())
+    pair.owner = "perf"
+    view.refresh()
+    assert view._state["busy"] == "perf" and view._state["sq"]["host"]["tail"] == 2
     view.act("ring")
     assert view._notice["kind"] == "busy"
     assert "perf" in str(view)
