@@ -148,4 +148,5 @@ def tell(recording, args):
     chosen = recording.select(**filters(args)) if filters(args) else recording
     if args.last:
         print(chosen.text(None if args.last < 0 else args.last))
-    print(f"{chosen.title}{f' of {len(recording):,}' if chosen is not recording else ''}", file=sys.stderr)
+    left = f"; the last {args.last:,} are above, --last -1 prints all" if 0 < args.last < len(chosen) else ""
+    print(f"{chosen.title}{f' of {len(recording):,}' if chosen is not recording else ''}{left}", file=sys.stderr)

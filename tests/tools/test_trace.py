@@ -26,10 +26,12 @@ def test_filters_and_files(nvlab, tmp_path):
     assert ran.code == 0 and "Total" in ran.out and "DBL" not in ran.out
     assert json.loads(timeline.read_text())["traceEvents"]
     assert (load(saved).commands["sqid"] > 0).sum() == 100
-    shown = nvlab("trace", saved, "--kind", "doorbell,register", "--qid", 0, "--last", 3).out.splitlines()
+    ran = nvlab("trace", saved, "--kind", "doorbell,register", "--qid", 0, "--last", 3)
+    shown = ran.out.splitlines()
+    assert "the last 3 are above, --last -1 prints all" in ran.err
     assert len(shown) == 3 and shown[-1].endswith("CQ0HDBL <- 9")
     reads = nvlab("trace", saved, "--opcode", "read", "--kind", "SQE_POST", "--last", -1)
-    assert reads.out.count("SQ1[") == 100 and "100 events selected" in reads.err
+    assert reads.out.count("SQ1[") == 100 and "100 events selected" in reads.err and "above" not in reads.err
     assert "SQE fetched" in nvlab("trace", "--side", "drive", saved).out
 
 
