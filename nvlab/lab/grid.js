@@ -3,7 +3,6 @@
 const NVL_ROOM = 12; // above and below the cells, for the letters of the first and the last row
 
 const NVL_QUIET = ["free", "done", "stale"]; // lives of slots that wait for nobody
-let NVL_MARKS; // the marks' paths, read once
 
 class NvlGrid {
   constructor(host, kind, depth, pick) {
@@ -60,17 +59,40 @@ class NvlGrid {
 
   at(slot) { return [(slot % this.columns) * this.side, Math.floor(slot / this.columns) * this.tall]; }
 
-  // All cells of a life at once: 4096 of them are drawn in a few strokes. Where cells are small only those that wait have marks.
+  // A ring is put together from pieces of ready rows, a piece for each run of slots that are alike: it moves at little cost.
   cells(g, life, colour) {
-    const w = this.side - 1, h = this.tall - 1, boxes = NVL_LIVES.map(() => new Path2D()), marks = NVL_LIVES.map(() => new Path2D());
-    NVL_MARKS ??= NVL_LIVES.map((name) => new Path2D(NVL_MARK[name]));
-    const scale = this.side / 14, calm = this.side > 10 ? ["free"] : NVL_QUIET;
-    for (let i = 0; i < this.depth; i++) {
-      const [x, y] = this.at(i), kind = life[i], edge = NVL_LIVES[kind] === "free" ? 0.5 : 0;
-      boxes[kind].rect(x + edge, y + edge, w - 2 * edge, h - 2 * edge);
-      if (!calm.includes(NVL_LIVES[kind])) marks[kind].addPath(NVL_MARKS[kind], new DOMMatrix([scale, 0, 0, scale, x + w / 2, y + h / 2]));
+    const ratio = g.getTransform().a, rows = this.ready(colour, ratio), edge = (column) => Math.floor(column * this.side * ratio);
+    g.save();
+    g.setTransform(1, 0, 0, 1, 0, 0);
+    for (let from = 0, to = 0; from < this.depth; from = to) {
+      const row = Math.floor(from / this.columns), first = row * this.columns, end = Math.min(this.depth, first + this.columns);
+      while (to < end && life[to] === life[from]) to++;
+      const piece = rows[life[from]], x = edge(from - first), wide = edge(to - first) - x;
+      g.drawImage(piece, x, 0, wide, piece.height, x, Math.round((NVL_ROOM + row * this.tall) * ratio), wide, piece.height);
     }
-    NVL_LIVES.forEach((name, kind) => this.paint(g, name, boxes[kind], marks[kind], colour));
+    g.restore();
+  }
+
+  // For each life a row in which all slots have it, drawn anew only when the theme or the resolution changes.
+  ready(colour, ratio) {
+    const key = JSON.stringify([colour, ratio]);
+    if (this.key !== key) Object.assign(this, { key, rows_of: NVL_LIVES.map((name) => this.row(name, colour, ratio)) });
+    return this.rows_of;
+  }
+
+  // Where cells are small only those that wait have marks.
+  row(name, colour, ratio) {
+    const el = document.createElement("canvas"), boxes = new Path2D(), marks = new Path2D(), mark = new Path2D(NVL_MARK[name]);
+    Object.assign(el, { width: Math.ceil(this.columns * this.side * ratio), height: Math.ceil(this.tall * ratio) });
+    const g = el.getContext("2d"), w = this.side - 1, h = this.tall - 1, edge = name === "free" ? 0.5 : 0;
+    const scale = this.side / 14, calm = this.side > 10 ? ["free"] : NVL_QUIET;
+    for (let x = 0; x < this.columns * this.side; x += this.side) {
+      boxes.rect(x + edge, edge, w - 2 * edge, h - 2 * edge);
+      if (!calm.includes(name)) marks.addPath(mark, new DOMMatrix([scale, 0, 0, scale, x + w / 2, h / 2]));
+    }
+    g.scale(ratio, ratio);
+    this.paint(g, name, boxes, marks, colour);
+    return el;
   }
 
   paint(g, name, boxes, marks, colour) {
