@@ -13,6 +13,7 @@ from .debug_break import number, set_breakpoint
 
 __all__ = ["Prompt"]
 
+HINT = "As in gdb: break SQ0TDBL, run, bt, info rings, continue; help lists all words."
 PROMPT = "(nvlab) "
 PATIENCE = 5.0
 """Seconds that an expression may take: it may wait for a lock that the standing code holds."""
@@ -51,6 +52,7 @@ class Prompt:
         """Read and obey until quit or the end of the input."""
         if self.interactive:
             show.prepare_terminal(self.words())
+            print(HINT)
         with contextlib.suppress(Quit):
             while True:
                 try:

@@ -237,6 +237,7 @@ class Terminal:
 
 def test_on_a_terminal_with_ctrl_c():
     terminal = Terminal("embedded:size=1M", "--", "perf", "-t", "60", "-q", "4", "-o", "512")
+    terminal.expect("help lists all words")
     terminal.expect("(nvlab) ")
     terminal.type("tbreak CC\n")
     terminal.expect("(nvlab) ")
