@@ -5,7 +5,7 @@ import pathlib
 import sys
 import tempfile
 
-from PIL import Image
+from PIL import Image, ImageOps
 from tests.browser.notebook import Notebook, write
 from tests.browser.server import FLAGS, ROOT, Lab, chromium_path
 
@@ -34,9 +34,18 @@ def main(path=ROOT / "notebooks" / "images" / "explorer.gif"):
             browser.close()
             server.end_kernels()
             server.close()
-    small = [frame.quantize(64, dither=Image.Dither.NONE) for frame in frames]
+    small = with_one_palette(frames)
     small[0].save(path, save_all=True, append_images=small[1:], duration=SHOWN_MS, loop=0, optimize=True)
     print(path)
+
+
+def with_one_palette(frames):
+    """The frames in 256 colours, the same ones in each: a grey doesn't flicker, and a small thing's colour isn't lost to text."""
+    strip = Image.new("RGB", (frames[0].width, sum(frame.height for frame in frames)))
+    for number, frame in enumerate(frames):
+        strip.paste(frame, (0, number * frame.height))
+    palette = strip.quantize(256, Image.Quantize.MAXCOVERAGE)
+    return [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
 
 
 def take(page, server):
@@ -52,6 +61,7 @@ def take(page, server):
         page.wait_for_timeout(600)
         frames.append(Image.open(io.BytesIO(view.screenshot())).convert("RGB"))
 
+    view.locator(".nvl-why-words", has_text="SQ1TDBL").last.wait_for()        # what stands still is said after a moment
     look()
     for act in ("ring", "step", "step", "poll", "poll", "ring_cq"):
         view.locator(f"[data-do='{act}']").first.click()
@@ -60,7 +70,8 @@ def take(page, server):
         view.locator(f"[data-tab='{tab}']").click()
         look()
     height = max(frame.height for frame in frames[:7])
-    return [frame.crop((0, 0, frame.width, height)) for frame in frames]
+    return [ImageOps.pad(frame.crop((0, 0, frame.width, min(frame.height, height))), (frame.width, height), color="white", centering=(0, 0))
+            for frame in frames]
 
 
 if __name__ == "__main__":
