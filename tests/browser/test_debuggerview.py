@@ -1,6 +1,8 @@
 """The debugger's view in JupyterLab: stop at a doorbell, look, step, go on, with the notebook free all the while."""
 
 import pytest
+
+from tests.browser.axe import assert_accessible
 from tests.browser.notebook import Notebook, write
 from tests.browser.test_timeline import kernel, says
 
@@ -35,6 +37,7 @@ def test_stop_at_a_doorbell(lab, page, pictures, dark):
     assert view.locator(".nvl-frame").nth(1).text_content().startswith("#1SubmissionQueue.ring")
     says(page, ".nvl-why-words", "SQ0TDBL is still 0")
     page.screenshot(path=pictures / f"debugger-{'dark' if dark else 'light'}.png")
+    assert_accessible(page, ".nvl-debuggerview")
     view.locator(".nvl-frame").nth(2).click()
     says(page, ".nvl-stack .nvl-regs", "command")
     kernel(page, "seen = view.debugger.stopped.event.register; view.debugger.break_at('CQ0HDBL')")

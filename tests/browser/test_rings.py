@@ -79,6 +79,7 @@ def test_choose_a_pair_and_walk_a_command_through_it(lab, page, pictures, dark):
     page.wait_for_selector(".nvl-title:has-text('I/O queue pair 3')")
     page.wait_for_selector("[data-kind='SQ'] canvas")
     page.screenshot(path=pictures / f"rings-large-{shade}.png")
+    assert_accessible(page, ".nvl-ringview")
     page.evaluate("() => { window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute("
                   "{code: 'ctrl.delete_io_queue_pair(ctrl.io[3])'}); }")
     page.wait_for_function("() => [...document.querySelectorAll('.nvl-pair')].filter((e) => e.offsetHeight).length === 3")

@@ -3,6 +3,8 @@
 import re
 
 import pytest
+
+from tests.browser.axe import assert_accessible
 from tests.browser.notebook import Notebook, write
 
 BRINGUP = """
@@ -75,6 +77,7 @@ def test_a_bring_up_event_by_event(lab, page, pictures, dark):
     assert page.locator(".nvl-item.nvl-on").text_content().endswith("cid=1")
     assert "Read" in view.locator(".nvl-lanes").get_attribute("aria-valuetext")
     page.screenshot(path=pictures / f"timeline-{'dark' if dark else 'light'}.png")
+    assert_accessible(page, ".nvl-timeline")
     for key in ("0", "0", "ArrowDown", "c", "x", "d", "d"):
         page.keyboard.press(key)
     assert page.locator(".jp-Dialog").count() == 0 and page.locator(".jp-Notebook .jp-CodeCell").count() == 1

@@ -1,6 +1,8 @@
 """The checker's view in JupyterLab: it speaks the moment something stands still, and when it moves again."""
 
 import pytest
+
+from tests.browser.axe import assert_accessible
 from tests.browser.notebook import Notebook, write
 from tests.browser.test_timeline import kernel, says
 
@@ -27,6 +29,7 @@ def test_a_doorbell_that_was_never_rung(lab, page, pictures, dark):
     says(page, ".nvl-why-remedy", "sq.ring()")
     says(page, ".nvl-title", "Something waits")
     page.screenshot(path=pictures / f"why-{'dark' if dark else 'light'}.png")
+    assert_accessible(page, ".nvl-whyview")
     kernel(page, "ctrl.admin.sq.ring(); ctrl.ssd.step(); ctrl.admin.cq.poll(); ctrl.admin.cq.ring()")
     view.get_by_role("button", name="look again").click()
     says(page, ".nvl-title", "All is well")
