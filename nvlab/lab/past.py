@@ -91,6 +91,10 @@ def runs(life) -> list:
 
 # ---------------------------------------------------------------- as objects that other views take
 
+class NotThere(UsageError):
+    """A queue pair doesn't exist at the instant that is looked at; its words say whether it is to come or was deleted."""
+
+
 class PastPair:
     """Queue pair `qid` as it stood at the instant that `state()` tells: `sq`, `cq`, `owner`, as a live pair has them.
 
@@ -106,10 +110,16 @@ class PastPair:
             state = self._state()
             pair = state.pairs.get(self.qid) if state is not None else None
         if pair is None:
-            raise UsageError(f"there was no queue pair {self.qid} at this instant")
+            raise NotThere(f"there is no queue pair {self.qid} at this instant: {self._fate()}")
         if pair.owner is None and (pair.sq.entries is None or pair.sq.tail is None or pair.cq.head is None):
             raise UsageError(f"of queue pair {self.qid} the recording doesn't know enough at this instant")
         return pair
+
+    def _fate(self):
+        """What became of a pair that isn't there, in words."""
+        state = self._state()
+        return {"before": "it is made later", "after": "it was there earlier and is gone", "never": "the recording knows of none"}[
+            "never" if state is None else state.when(self.qid)]
 
     @property
     def owner(self):

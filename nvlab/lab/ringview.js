@@ -190,7 +190,8 @@ class NvlView extends NvlBase {
     this.changed(s.qid);
     this.words(s);
     this.enable(s);
-    nvlShow(this.main, !!s.sq);
+    nvlShow(this.main, !!s.sq || !!s.absent && !!this.queues.SQ.depth);
+    this.main.style.visibility = s.sq ? "" : "hidden"; // keeps its room while an instant lacks the pair: nothing jumps
     if (!s.sq || life.length !== s.sq.depth + s.cq.depth) return;
     this.main.classList.toggle("nvl-large", s.sq.depth > NVL_SMALL || s.cq.depth > NVL_SMALL);
     this.queues.SQ.update(s.sq, life.subarray(0, s.sq.depth), nvlBytes(this.model, "_sq"));
@@ -214,7 +215,7 @@ class NvlView extends NvlBase {
     const busy = `${s.busy} owns this queue pair just now and moves it at full speed: what you see are glimpses. The buttons rest until it gives the pair back.`;
     const retired = "The controller no longer knows this queue pair: it was deleted, or a reset swept it away. This is how it was left.";
     const first = "The controller has no queue yet. create_admin_queue() makes the first pair, and this view will show it.";
-    nvlSay(this.calm, none ? first : s.busy ? busy : s.retired ? retired : "");
+    nvlSay(this.calm, none ? first : s.absent ? s.absent : s.busy ? busy : s.retired ? retired : "");
     this.root.classList.toggle("nvl-isbusy", !!s.retired);
   }
 

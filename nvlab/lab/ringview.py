@@ -5,7 +5,7 @@ import contextlib
 import traitlets
 
 from nvlab.lab import assets, ringacts, ringstill
-from nvlab.lab.past import runs
+from nvlab.lab.past import NotThere, runs
 from nvlab.lab.whyview import Explained
 from nvlab.spec.errors import UsageError
 from nvlab.tools import draw
@@ -81,7 +81,11 @@ class RingView(Explained):
         pair = self._shown()
         if pair is None:
             return {"_state": {"qid": None, "title": str(self._title), "sq": None, "cq": None, "mode": None}, "_pairs": []}
-        rings = self._snapshot(pair)
+        try:
+            rings = self._snapshot(pair)
+        except NotThere as absent:
+            return {"_state": {"qid": int(pair.qid), "title": str(self._title), "absent": _sentence(absent), "sq": None, "cq": None, "mode": None},
+                    "_pairs": []}
         news = {"_state": self._describe(pair, rings), "_pairs": self._lines(pair, rings)}
         if rings.sq is not None:
             self._last = rings
@@ -162,14 +166,27 @@ class RingView(Explained):
         pairs = self._all()
         if not pairs:
             return f"{self._title or 'the controller'} has no queue pair yet"
-        return "\n\n".join(draw.ring_text(pair, self._ssd) for pair in pairs)
+        return "\n\n".join(self._drawn(pair) for pair in pairs)
+
+    def _drawn(self, pair):
+        try:
+            return draw.ring_text(pair, self._ssd)
+        except NotThere as absent:
+            return _sentence(absent)
 
     def picture(self):
         pair = self._shown()
         if pair is None:
             return f"<div>{self.text()}</div>"
-        rings = [draw.snapshot(other, self._ssd) for other in self._all()]
+        try:
+            rings = [draw.snapshot(other, self._ssd) for other in self._all()]
+        except NotThere as absent:
+            return f"<div>{_sentence(absent)}</div>"
         return ringstill.picture(rings, int(pair.qid), str(self._title))
+
+
+def _sentence(error):
+    return f"{str(error)[0].upper()}{str(error)[1:]}."
 
 
 def _line(rings):

@@ -1,6 +1,7 @@
 """What time travel arrives at: rings and registers at one instant, as each side saw them."""
 from functools import cached_property
 
+from nvlab._core.trace import Kind, Side
 from nvlab.spec import registers
 from nvlab.spec.commands import Command, Completion
 from nvlab.spec.render import Table, hexadecimal, mimebundle
@@ -162,6 +163,17 @@ class State:
     def pairs(self):
         """{qid: PairState}: each submission queue with the completion queue that it completes to, where both are known."""
         return {qid: PairState(sq, self.cqs[sq.cqid]) for qid, sq in self.sqs.items() if sq.cqid in self.cqs}
+
+    def when(self, qid):
+        """How this instant lies to the host's queue pair `qid`: "during" its life, "before" it, "after" it, or "never" recorded."""
+        if qid in self.pairs:
+            return "during"
+        last = self._replay.state(len(self._replay.recording))
+        made = self._replay.positions(Kind.QUEUE_NEW, qid, Side.HOST)
+        if any(at >= self.count for at in made) or not len(made) and qid in last.pairs:
+            return "before"
+        there = len(made) or qid in self._replay.state(0).pairs
+        return "after" if there else "never"
 
     def queue_state(self, qid):
         """What the drive believed of queue `qid`, as ssd.queue_state() tells it; None when it had none, or can't be asked."""

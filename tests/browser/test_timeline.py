@@ -171,6 +171,17 @@ def test_the_slider_moves_other_views(lab, page, pictures):
         for _ in range(count):
             page.keyboard.press(key)
         page.wait_for_function(f"{tail} === '{2 if key == 'ArrowRight' else 1}'")
+    page.keyboard.press("Home")
+    says(page, ".nvl-ringview .nvl-busy", "There is no queue pair 1 at this instant: it is made later.")
+    assert not page.locator(".nvl-ringview [data-kind=SQ]").is_visible()
+    assert page.locator(".nvl-ringview .nvl-notice[data-kind=error]").count() == 0
+    page.screenshot(path=pictures / "rings-absent.png")
+    page.keyboard.press("End")
+    page.wait_for_function(f"{tail} === '2'")
+    page.locator(".nvl-ringview [data-kind=SQ]").wait_for(state="visible")
+    for _ in range(7):
+        page.keyboard.press("ArrowLeft")
+    page.wait_for_function(f"{tail} === '1'")
     page.keyboard.press("ArrowRight")
     page.wait_for_function(f"{tail} === '2'")
     page.screenshot(path=pictures / "timeline-linked.png")

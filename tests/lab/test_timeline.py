@@ -161,6 +161,38 @@ def test_other_views_can_be_shown_an_instant(timeline, recorded):
         draw.snapshot(pair, drive)
 
 
+def test_a_ring_view_says_that_an_instant_lacks_its_pair(timeline, recorded):
+    from nvlab.lab import RingView
+    timeline.instant = 0
+    view = RingView(timeline.pair(1), timeline.drive)
+    try:
+        words = "There is no queue pair 1 at this instant: it is made later."
+        assert view._state["absent"] == view.text() == words and view._state["sq"] is None and words in view.picture()
+        timeline.instant = None
+        view.refresh()
+        assert "absent" not in view._state and view._state["sq"]["host"]["tail"] == 2 and "SQ1" in view.text()
+        timeline.instant = 0
+        view.refresh()
+        assert view._state["absent"] == words and view._notice.get("kind") != "error"
+    finally:
+        view.close()
+
+
+def test_a_pair_that_was_deleted_is_gone_after_it():
+    with nvlab.attach("embedded") as ctrl:
+        with nvlab.Trace(ctrl) as trace:
+            ctrl.delete_io_queue_pair(ctrl.create_io_queue_pair(8, qid=5) if 5 not in ctrl.io else ctrl.io[5])
+        recording = trace.recording()
+    view = Timeline(recording)
+    try:
+        assert recording.after(0).when(5) == "before" and recording.after(len(recording)).when(5) == "after"
+        assert recording.after(0).when(9) == "never" and recording.after(0).when(0) == "during"
+        with pytest.raises(past.NotThere, match="it was there earlier and is gone"):
+            view.pair(5).sq
+    finally:
+        view.close()
+
+
 def test_a_registers_view_can_be_shown_an_instant(timeline, recorded):
     recording = recorded[0]
     view = RegistersView(timeline.registers)
