@@ -52,9 +52,14 @@ class NvlGrid {
     return g;
   }
 
+  // Asking for a style makes the page work it out anew: while a ring moves, twice a second is enough.
   colours() {
+    const { jpThemeName, jpThemeLight } = document.body.dataset, now = performance.now();
+    const theme = `${jpThemeName} ${jpThemeLight} ${document.body.className}`;
+    if (this.theme === theme && now - this.asked < 500) return this.colour;
     const style = getComputedStyle(this.el), names = [...NVL_LIVES, "soft", "fg", "dim", "host", "drive", "onbadge"];
-    return Object.fromEntries(names.map((n) => [n, style.getPropertyValue(`--nvl-${n}`).trim()]));
+    const colour = Object.fromEntries(names.map((n) => [n, style.getPropertyValue(`--nvl-${n}`).trim()]));
+    return Object.assign(this, { theme, colour, asked: now }).colour;
   }
 
   at(slot) { return [(slot % this.columns) * this.side, Math.floor(slot / this.columns) * this.tall]; }
