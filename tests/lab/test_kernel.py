@@ -31,6 +31,8 @@ def say_when(condition):
         print("it waits", flush=True)
     threading.Thread(target=wait, daemon=True).start()
 """
+
+
 class Kernel:
     """A Python kernel, asked for one expression or statement at a time."""
 
