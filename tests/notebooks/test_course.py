@@ -26,17 +26,18 @@ SAYS = {
     "00": {"hello": "b'Hello world!'", "why": "the doorbell was never rung", "break": "Unrecovered Read Error", "speed": "IOPS"},
     "01": {"cap": "MQES", "post-state": "• posted by the host, doorbell not rung", "phase": "Successful Completion",
            "cqring": "CQ0HDBL 1", "read": "b'Hello world!'", "owner": "belongs to perf", "stop": "IOPS", "turn": "drive"},
-    "02": {"map": "SQ0TDBL", "masks": "the mask is 0110", "forbidden": "write-only", "gone": "ControllerGone"},
-    "03": {"run": "SQ0TDBL <- 1", "fatal": "without an admin queue", "never": "CSTS.RDY = 1", "diff": "ASQS=7"},
+    "02": {"map": "SQ0TDBL", "view": "Controller Capabilities", "masks": "the mask is 0110", "forbidden": "write-only", "gone": "ControllerGone"},
+    "03": {"run": "SQ0TDBL <- 1", "watch": "Controller Configuration", "fatal": "without an admin queue", "never": "CSTS.RDY = 1", "diff": "ASQS=7"},
     "04": {"full": "the submission queue is full", "forget": "command 4: nothing came", "why": "is full", "cure": "Successful Completion"},
-    "05": {"proof": "{2}  after it: {3}", "apart": "{3}", "list": "list[2]", "mdts": "2 list pages"},
+    "05": {"proof": "{2}  after it: {3}", "apart": "{3}", "list": "list[2]", "mdts": "2 list pages",
+           "walk": "list", "memory": "Model Number"},
     "06": {"order": "Invalid Queue Deletion", "half": "Invalid Queue Size", "retry": "Invalid Queue Identifier", "driver": "Delete I/O Completion Queue"},
     "07": {"refused": "LbaOutOfRange", "tries": "try 3: b'worth waiting for'", "twice": "not outstanding", "recover": "worth waiting for"},
     "08": {"bt": "SubmissionQueue.ring", "memory": "Hello doorbell", "situations": "AQA", "conditions": "slba=0x64", "error": "LBA Out of Range"},
-    "09": {"doorbells": "2 tail and 2 head", "live-stop": "IOPS"},
+    "09": {"doorbells": "2 tail and 2 head", "live-stop": "IOPS", "sweep-results": "randread"},
     "10": {"mask": "masked: pending True, arrived False", "race": "woken: True", "cost": "by polling"},
     "11": {"works": "Successful Completion"},
-    "12": {"record": "AQA", "vary": "mdts=1"},
+    "12": {"compare": "Model Number", "record": "AQA", "vary": "mdts=1"},
 }
 """What cells must say, by notebook: the claims that their text makes."""
 
