@@ -1,6 +1,8 @@
 """CommandBuilder in JupyterLab, over the embedded drive: choose, fill, read the Python, send, post, and be told what is wrong."""
 
 import pytest
+
+from tests.browser.axe import assert_accessible
 from tests.browser.notebook import Notebook, write
 
 BUILD = """
@@ -37,6 +39,7 @@ def test_identify_then_a_write_and_a_read(lab, page, pictures, dark):
     page.locator(".nvl-mem-field", has_text="mdts").click()
     page.wait_for_function("() => document.querySelector('.nvl-mem-line').textContent.includes('Maximum Data Transfer Size')")
     page.screenshot(path=pictures / f"builder-identify-{theme}.png")
+    assert_accessible(page, ".nvl-builder")
 
     page.get_by_label("command", exact=True).select_option(label="Write (01h)")
     page.get_by_label("slba: Starting LBA").fill("0x10")
@@ -59,6 +62,7 @@ def test_identify_then_a_write_and_a_read(lab, page, pictures, dark):
     page.get_by_label("nlb: Number of Logical Blocks").fill("15")
     page.wait_for_function("() => document.querySelector('[data-python]').textContent.includes('prp2=buf.iova + 4096')")
     page.screenshot(path=pictures / f"builder-read-{theme}.png")
+    assert_accessible(page, ".nvl-builder")
     assert not page.problems
 
 

@@ -1,6 +1,8 @@
 """The explorer in JupyterLab: each tab shown, by mouse and by keys; what isn't shown rests; a page reloaded, a kernel restarted."""
 
 import pytest
+
+from tests.browser.axe import assert_accessible
 from tests.browser.notebook import Notebook, write
 from tests.browser.test_timeline import kernel, says
 
@@ -43,6 +45,7 @@ def test_each_tab(lab, page, pictures, dark):
         shown(page, name)
         page.wait_for_timeout(700)
         page.screenshot(path=pictures / f"explorer-{name}-{'dark' if dark else 'light'}.png")
+        assert_accessible(page, ".nvl-explorer")
     says(page, ".nvl-explorer > .nvl-why .nvl-why-words", "Nothing is wrong")
     assert not page.problems
 

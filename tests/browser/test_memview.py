@@ -3,6 +3,8 @@
 import re
 
 import pytest
+
+from tests.browser.axe import assert_accessible
 from tests.browser.notebook import Notebook, write
 
 MEMORY = """
@@ -56,6 +58,7 @@ def test_fields_and_bytes_light_each_other(lab, page, pictures, dark):
     page.keyboard.press("ArrowDown")
     assert lit(page) == list(range(24, 64))
     page.screenshot(path=pictures / f"memory-{'dark' if dark else 'light'}.png")
+    assert_accessible(page, ".nvl")
     page.get_by_label("structure that the bytes are").select_option("bytes alone")
     page.wait_for_selector(".nvl-mem-alone", state="attached")
     assert not page.problems
@@ -73,6 +76,7 @@ def test_prps_drawn_and_a_bad_entry_marked(lab, page, pictures, dark):
     page.get_by_role("button", name=re.compile("^PRP2 =")).click()
     page.wait_for_function("() => document.querySelectorAll('.nvl-mem-field').length === 6")
     page.screenshot(path=pictures / f"prps-{theme}.png")
+    assert_accessible(page, ".nvl")
     page.locator("[data-entry='1']").focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
@@ -82,6 +86,7 @@ def test_prps_drawn_and_a_bad_entry_marked(lab, page, pictures, dark):
     page.wait_for_selector(".nvl-prp-bad")
     assert "list 0 [2] = 0x123456 begins 0x456" in page.locator(".nvl-prp-says").text_content()
     page.screenshot(path=pictures / f"prps-bad-{theme}.png")
+    assert_accessible(page, ".nvl")
     assert not page.problems
 
 

@@ -1,6 +1,8 @@
 """PerfView in JupyterLab, over the embedded drive: a run, two runs compared, and a sweep of depths."""
 
 import pytest
+
+from tests.browser.axe import assert_accessible
 from tests.browser.notebook import Notebook, write
 
 PERF = """
@@ -38,6 +40,7 @@ def test_measure_compare_and_sweep(lab, page, pictures, dark):
     assert first != "–" and drawn(page, ".nvl-chart:nth-child(3) canvas") > 8
     told(page, "Run 1")
     page.screenshot(path=pictures / f"perf-run-{theme}.png")
+    assert_accessible(page, ".nvl")
 
     page.get_by_label("workload: what the commands do").select_option("randrw")
     page.get_by_label("depth: commands in flight on each queue pair").fill("64")
@@ -52,6 +55,7 @@ def test_measure_compare_and_sweep(lab, page, pictures, dark):
     page.wait_for_selector("[data-run='2']")
     assert "randrw 70% reads, 4 KiB, depth 64" in page.locator("[data-run='2']").text_content()
     page.screenshot(path=pictures / f"perf-compare-{theme}.png")
+    assert_accessible(page, ".nvl")
     page.get_by_label("draw run 1").uncheck()
     assert page.locator(".nvl-page:visible .nvl-chart-key").count() == 2
     page.get_by_label("forget run 2").click()
@@ -66,6 +70,7 @@ def test_measure_compare_and_sweep(lab, page, pictures, dark):
     shares = page.locator("[data-depth] td:last-child").all_text_contents()
     assert len(shares) == 7 and all(80 < int(s.rstrip("%")) < 120 for s in shares), shares
     page.screenshot(path=pictures / f"perf-sweep-{theme}.png")
+    assert_accessible(page, ".nvl")
     assert view.is_visible() and not page.problems
 
 
