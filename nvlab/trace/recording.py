@@ -234,7 +234,7 @@ class Recording:
         if isinstance(when, Event):
             number = when.number if when.recording is whole else int(when.recording._positions[when.number])
             return whole._replay.state(number + 1)
-        return whole._replay.state(int(np.searchsorted(whole.events["time"], _time(when), side="right")) if when >= 0 else 0)
+        return whole._replay.state(int(np.searchsorted(whole.events["time"], _time(when), side="right")) if not when < 0 else 0)
 
     def after(self, count):
         """The State when the first `count` events of the whole recording had happened; 0 is the beginning. Raises UsageError."""
@@ -293,7 +293,9 @@ _QUEUED = [int(k) for k in decode.QUEUED]
 
 
 def _time(ns):
-    """A time as it compares with events["time"]: nothing is before 0."""
+    """A time as it compares with events["time"]: nothing is before 0. Raises UsageError for what is no whole number of ns."""
+    if ns != ns or ns in (float("inf"), -float("inf")) or int(ns) != ns:
+        raise UsageError(f"{ns!r}: times of a recording are whole nanoseconds since it began; of seconds, int(seconds * 1e9)")
     return np.uint64(min(max(0, int(ns)), 2**64 - 1))
 
 

@@ -96,4 +96,6 @@ def _well(scene):
     events = len(scene.waiting_events)
     asked = f"; {counted(events, 'Asynchronous Event Request')} waits for news, as it should" if events == 1 else (
         f"; {events} Asynchronous Event Requests wait for news, as they should" if events else "")
-    return f"Nothing is wrong and nothing waits: {counted(len(queues), 'I/O queue')}, all rung, fetched and taken{asked}."
+    settled = "rung, fetched and taken" if len(queues) == 1 else "all rung, fetched and taken"
+    io = f"{counted(len(queues), 'I/O queue')}, {settled}" if queues else "there is no I/O queue yet"
+    return f"Nothing is wrong and nothing waits: {io}{asked}."

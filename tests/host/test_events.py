@@ -24,6 +24,7 @@ def provoke(ctrl, value):
     while not ctrl.admin.cq.has_new() and time.monotonic() < end:
         ctrl.function.pump()                     # (a drive in a thread looks at such doorbells when it has nothing to do)
         time.sleep(0.001)
+    assert ctrl.admin.cq.has_new(), "the drive reported nothing within 5 s"
 
 
 def test_an_event_arrives_while_only_io_is_done(ctrl):

@@ -141,6 +141,14 @@ def same(one, other):
     assert one.baseline.to_json() == other.baseline.to_json()
 
 
+@pytest.mark.parametrize("when", [0.5, 1e-6, float("nan"), float("inf")])
+def test_seconds_are_not_taken_for_nanoseconds(recording, when):
+    for ask in (lambda: recording.at(when), lambda: recording.select(since=when), lambda: recording.select(until=when)):
+        with pytest.raises(UsageError, match="whole nanoseconds"):
+            ask()
+    assert recording.at(-5).count == 0 and recording.at(10.0**18).count == len(recording)
+
+
 def test_a_recording_comes_back_from_its_file(recording, tmp_path):
     path = recording.save(tmp_path / "run.trace")
     back = load(path)
