@@ -1,6 +1,7 @@
 """RingView: the rings of queue pairs, alive in the notebook, with the doorbells to press."""
 
 import contextlib
+import time
 
 import traitlets
 
@@ -11,6 +12,7 @@ from nvlab.spec.errors import UsageError
 from nvlab.tools import draw
 
 BYTES_PER_S = 4_000_000  # large rings are sent less often
+GLIMPSE_S = 0.25         # seconds from one look at the entries of a ring that a loop moves to the next
 OTHERS = 4               # pairs besides the shown one that each look takes its turn at
 
 
@@ -34,6 +36,7 @@ class RingView(Explained):
 
     def __init__(self, pairs, ssd=None, title=None, qid=None, **kwargs):
         self._source, self._asked, self._last, self._turn, self._rows = pairs, qid, None, 0, {}
+        self._entries = (None, 0.0)
         if qid is not None and qid not in {int(pair.qid) for pair in self._all()}:
             raise UsageError(f"RingView: there is no queue pair {qid} among {[int(pair.qid) for pair in self._all()]}")
         ctrl = self._controller()
@@ -89,9 +92,18 @@ class RingView(Explained):
         news = {"_state": self._describe(pair, rings), "_pairs": self._lines(pair, rings)}
         if rings.sq is not None:
             self._last = rings
-            news.update(_sq=rings.sq.entries.tobytes(), _cq=rings.cq.entries.tobytes(),
-                        _life=rings.sq.life.tobytes() + rings.cq.life.tobytes())
+            news["_life"] = rings.sq.life.tobytes() + rings.cq.life.tobytes()
+            if self._entries_are_due(rings):
+                news.update(_sq=rings.sq.entries.tobytes(), _cq=rings.cq.entries.tobytes())
         return news
+
+    def _entries_are_due(self, rings):
+        """Whether entries are to be sent: with every look, but of a pair that a loop moves only so often as a person can read them."""
+        (qid, sent), now = self._entries, time.monotonic()
+        due = not rings.busy or rings.qid != qid or now - sent >= GLIMPSE_S
+        if due:
+            self._entries = rings.qid, now
+        return due
 
     def _snapshot(self, pair):
         try:

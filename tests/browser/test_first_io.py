@@ -28,8 +28,9 @@ def test_run_all_then_press_the_buttons(lab, page, pictures, dark):
     book = Notebook(page, lab, NOTEBOOK.name, dark)
     book.command("notebook:run-all-cells")
 
-    page.wait_for_selector(".nvl-liveplot[data-state='running'][data-n]", state="attached", timeout=60_000)
-    book.show(".nvl-liveplot")
+    page.wait_for_selector(".nvl-liveplot[data-state='running']", state="attached", timeout=60_000)
+    book.show(".nvl-liveplot")                  # before somebody sees it, it may have nothing to show
+    page.wait_for_selector(".nvl-liveplot[data-state='running'][data-n]", timeout=10_000)
     first = page.evaluate("() => ({...document.querySelector('.nvl-liveplot').dataset})")
     page.wait_for_timeout(1500)
     second = page.evaluate("() => ({...document.querySelector('.nvl-liveplot').dataset})")
