@@ -33,6 +33,7 @@ class NvlQueue {
       "data-lm-suppress-shortcuts": "true" }, this.el);
     this.stage.addEventListener("keydown", (e) => this.key(e));
     this.table = nvlEl("div", { class: "nvl-believe" }, this.el);
+    this.words = new NvlWords(() => this.describe());
   }
 
   update(q, life, bytes) {
@@ -44,17 +45,23 @@ class NvlQueue {
       this.stage.classList.toggle("nvl-wide", q.depth > NVL_SMALL);
     }
     Object.assign(this, { q, life, bytes });
-    const brief = (entry) => nvlBrief(this.view.tables, this.kind, q.qid, entry);
     nvlSay(this.caption, this.kind === "SQ" ? `Submission queue ${q.qid}` : `Completion queue ${q.qid}`);
-    this.drawn.update(q, life, bytes, this.size, this.selected, brief);
+    this.drawn.update(q, life, bytes, this.size, this.selected, (entry) => this.brief(entry));
+    this.words.tell(!!this.view.state.busy);
+  }
+
+  brief(entry) { return nvlBrief(this.view.tables, this.kind, this.q.qid, entry); }
+
+  // The same for who reads, and for who listens.
+  describe() {
+    const { q, life } = this, now = Math.max(0, this.selected), at = this.entry(now);
     this.believe(q);
-    const now = Math.max(0, this.selected), at = this.entry(now);
     const words = `${q.words.host}; ${q.words.drive}`;
     nvlSet(this.stage, "aria-label", `${this.kind}${q.qid}, ${q.depth} slots. ${words}. Arrow keys choose a slot.`);
     nvlSet(this.stage, "aria-valuemin", 0);
     nvlSet(this.stage, "aria-valuemax", q.depth - 1);
     nvlSet(this.stage, "aria-valuenow", now);
-    nvlSet(this.stage, "aria-valuetext", `slot ${now}, ${nvlMeans(this.kind, NVL_LIVES[life[now]], q)}, ${brief(at)}`);
+    nvlSet(this.stage, "aria-valuetext", `slot ${now}, ${nvlMeans(this.kind, NVL_LIVES[life[now]], q)}, ${this.brief(at)}`);
   }
 
   entry(i) { return this.bytes.subarray(i * this.size, (i + 1) * this.size); }
@@ -156,13 +163,12 @@ class NvlView extends NvlBase {
     this.calm = nvlEl("div", { class: "nvl-busy", role: "status" }, root);
     this.why = new NvlWhy(this);
     this.pairs = new NvlPairs(this, root);
+    this.lines = new NvlWords(() => this.pairs.draw(this.model.get("_pairs"), this.state.qid));
     const main = (this.main = nvlEl("div", { class: "nvl-main" }, root));
     this.queues = { SQ: new NvlQueue(main, "SQ", this), CQ: new NvlQueue(main, "CQ", this) };
     this.detail = new NvlDetail(main);
     this.controls();
     nvlLegend(root);
-    this.onPairs = () => this.pairs.draw(this.model.get("_pairs"), this.state.qid);
-    model.on("change:_pairs", this.onPairs);
   }
 
   controls() {
@@ -176,18 +182,22 @@ class NvlView extends NvlBase {
 
   close() {
     this.why.close();
-    this.model.off("change:_pairs", this.onPairs);
+    this.hurry();
   }
+
+  // What was asked for by hand is answered in words at once.
+  hurry() { [this.lines, this.queues.SQ.words, this.queues.CQ.words].forEach((words) => words.close()); }
 
   pick(kind, slot) {
     for (const [k, queue] of Object.entries(this.queues)) queue.selected = k === kind ? slot : -1;
+    this.hurry();
     this.draw();
   }
 
   draw() {
     const s = this.state, life = nvlBytes(this.model, "_life");
-    this.onPairs();
     this.changed(s.qid);
+    this.lines.tell(this.model.get("_pairs").some(([, busy]) => busy));
     this.words(s);
     this.enable(s);
     nvlShow(this.main, !!s.sq || !!s.absent && !!this.queues.SQ.depth);
@@ -204,6 +214,7 @@ class NvlView extends NvlBase {
     if (this.qid !== undefined && this.qid !== qid) {
       for (const queue of Object.values(this.queues)) queue.selected = -1;
       this.detail.clear();
+      this.hurry();
     }
     this.qid = qid;
   }
@@ -216,7 +227,8 @@ class NvlView extends NvlBase {
     const retired = "The controller no longer knows this queue pair: it was deleted, or a reset swept it away. This is how it was left.";
     const first = "The controller has no queue yet. create_admin_queue() makes the first pair, and this view will show it.";
     nvlSay(this.calm, none ? first : s.absent ? s.absent : s.busy ? busy : s.retired ? retired : "");
-    this.root.classList.toggle("nvl-isbusy", !!s.retired);
+    this.root.classList.toggle("nvl-retired", !!s.retired);
+    this.root.classList.toggle("nvl-moving", !!s.busy);
   }
 
   enable(s) {

@@ -46,6 +46,25 @@ const nvlBytes = (model, trait) => {
   return v?.byteLength ? new Uint8Array(v.buffer, v.byteOffset, v.byteLength) : new Uint8Array(0);
 };
 
+// Words that change faster than a person reads: `say()` now, and again only after a quarter of a second, with what holds by then.
+class NvlWords {
+  constructor(say) { Object.assign(this, { say, timer: null, late: false }); }
+
+  // `moving`: they change all the time; otherwise nothing waits.
+  tell(moving) {
+    if (!moving) this.close();
+    this.late = this.timer !== null;
+    if (this.late) return;
+    this.say();
+    if (moving) this.timer = setTimeout(() => { this.timer = null; if (this.late) this.tell(true); }, 250);
+  }
+
+  close() {
+    clearTimeout(this.timer);
+    this.timer = null;
+  }
+}
+
 // What a view extends: `model`, `root` (its frame, empty), and how it speaks to the kernel.
 class NvlBase {
   constructor(model, root) {
