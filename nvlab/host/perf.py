@@ -232,7 +232,7 @@ class Perf:
             for i, (ns, core) in enumerate(cells):
                 self.workers.append(_Worker(self, ns, core, i))
                 self.workers[-1].prepare()
-        except Exception:
+        except BaseException:                    # Ctrl-C as well: no queue pair is left behind
             self._discard()
             raise
         for worker in self.workers:
