@@ -1,6 +1,7 @@
 """Checks of the exercises 07, 09, 10 and 12: errors, batches, interrupts, other drives."""
 import secrets
 import shutil
+import time
 
 import nvlab
 from nvlab import Trace
@@ -18,14 +19,17 @@ def _reads(trace):
     return sum(int(row["opcode"]) == 2 and row["sqid"] != 0 for row in trace.commands)
 
 
+HUNG = "Does your loop end when the tries are used up, and when DNR is set?"
+
+
 def patience(report, function):
-    """07: try again when that may help, and only then."""
+    """07: try again when that may help, only then, and not too soon."""
     lba, text = secrets.randbelow(2000), some_text(12).encode()
     tries = 3 + secrets.randbelow(3)
-    cases = ((None, False, 0, 1, "a Read that succeeds is sent once", ""),
+    cases = ((None, False, 0, 1, "a Read that succeeds is sent once", "Return the bytes as soon as a try succeeds."),
              ("Namespace Not Ready", False, tries - 1, tries, "a failure that passes is tried again", "An NvmeStatusError whose completion has DNR = 0 may be tried again."),
-             ("Unrecovered Read Error", True, None, 1, "DNR: given up at once", "error.completion.dnr says: Do Not Retry (base 2.0c 3.3.3.2.1)."),
-             ("Namespace Not Ready", False, None, tries, f"a failure that stays: {tries} tries, no more", "Count, and let the last exception go out."))
+             ("Unrecovered Read Error", True, None, 1, "DNR: given up at once", "error.completion.dnr says: Do Not Retry (base 2.0c 3.3.3.2.1). Let the exception go out: a bare raise."),
+             ("Namespace Not Ready", False, None, tries, f"a failure that stays: {tries} tries, no more", "Count, and let the last exception go out: a bare raise."))
     for what, dnr, count, sent, said, hint in cases:
         with drive(ready=True) as ctrl:
             ctrl.namespaces[1].write(lba, text)
@@ -33,7 +37,7 @@ def patience(report, function):
             if what:
                 ctrl.ssd.faults.status(what, opcode="Read", dnr=dnr, count=count)
             with Trace(ctrl) as trace:
-                got = report.call(function, ctrl, lba, tries, may_raise=NvmeStatusError)
+                got = report.call(function, ctrl, lba, tries, may_raise=NvmeStatusError, hint=HUNG)
             works = what is None or count is not None
             if works and (isinstance(got, NvmeStatusError) or got is None):
                 report.wrong(f"{said}: no data came back" + (f", but {got}" if got is not None else ""), hint)
@@ -42,6 +46,21 @@ def patience(report, function):
                 report.expect(bytes(got)[:len(text)] == text, "and brings the block", "the bytes returned are not the block's")
             else:
                 report.expect(isinstance(got, NvmeStatusError), "and the caller learns why", f"{what} did not reach the caller: it got {got!r}", hint)
+    _pause(report, function, lba)
+
+
+def _pause(report, function, lba):
+    """CRD asks for a pause, which is neither left out nor guessed."""
+    with drive(ready=True) as ctrl:
+        ctrl.retries, wanted = 0, int(ctrl.id.crdt3) * 0.1
+        ctrl.ssd.faults.status("Namespace Not Ready", opcode="Read", crd=3, count=1)
+        began = time.monotonic()
+        report.call(function, ctrl, lba, 3, hint=HUNG)
+        took = time.monotonic() - began
+        hint = "CRD chooses one of three times, CRDT1 to CRDT3 of ctrl.id, in units of 100 ms (base 2.0c 3.3.3.2.1)."
+        report.expect(took >= wanted, f"CRD = 3: {wanted:g} s pass before the next try",
+                      f"CRD = 3 asks for a pause of {wanted:g} s, and the next try came {'at once' if took < 0.05 else f'after {took:.2f} s'}", hint)
+        report.expect(took < 4 * wanted, "and not much more", f"CRD = 3 asks for a pause of {wanted:g} s, and it took {took:.1f} s", hint)
 
 
 # ---------------------------------------------------------------- 09

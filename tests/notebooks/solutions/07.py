@@ -8,3 +8,4 @@ def read_patiently(ctrl, lba, tries):
         except NvmeStatusError as error:
             if error.completion.dnr or not left:
                 raise
+            time.sleep(ctrl.retry_delay(error.completion))
