@@ -57,8 +57,12 @@ def culprit(report, name):
     hint = "Break before a Write of LBA 0, run housekeeping in the debugger, and read the back-trace from the inside out."
     if name is None or name is Ellipsis:
         report.wrong("nobody is accused yet", hint)
-    name = getattr(name, "__name__", name)
+    name = getattr(name, "function", getattr(name, "__name__", name))        # a frame, or the function itself, will do
     names = [chore.__name__ for chore in _CHORES]
     if name not in names:
-        report.wrong(f"{name!r} is none of the chores", f"They are {', '.join(names)}.")
-    report.expect(name == _guilty.__name__, f"{name} wrote block 0", f"it wasn't {name}", hint)
+        others = {_store.__name__: "All five write through it. Who called it? One frame further out.",
+                  housekeeping.__name__: "It calls all five. Which of them, at that moment? One frame further in."}
+        report.wrong(f"{name!r} is none of the chores", others.get(str(name), f"They are {', '.join(names)}."))
+    report.expect(name == _guilty.__name__, f"{name} wrote block 0",
+                  f"it wasn't {name}: that one keeps to block {BLOCKS + names.index(name)}",
+                  'Stop only where the command is a Write and its slba is 0: break_on() has an opcode and a condition.')

@@ -36,7 +36,7 @@ SAYS = {
            "acre": "ACRE = 0: CRD = 0\nACRE = 1: CRD = 3", "media": "eeeeeeee", "twice": "not outstanding",
            "whether": "Unrecovered Read Error   DNR = 0   times sent: 4\nRead          Unrecovered Read Error   DNR = 1   times sent: 1",
            "silence": "no completion within 0.3 s", "recover": "still there"},
-    "08": {"bt": "SubmissionQueue.ring", "memory": "Hello doorbell", "situations": "AQA", "conditions": "slba=0x64", "error": "LBA Out of Range"},
+    "08": {"bt": "SubmissionQueue.ring", "memory": "Hello doorbell", "why": "the doorbell was never rung", "situations": "AQA", "conditions": "slba=0x64", "error": "LBA Out of Range"},
     "09": {"doorbells": "2 tail and 2 head", "live-stop": "IOPS", "sweep-results": "randread"},
     "10": {"mask": "masked: pending True, arrived False", "race": "woken: True", "cost": "by polling"},
     "11": {"works": "Successful Completion"},
