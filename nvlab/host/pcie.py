@@ -139,7 +139,7 @@ class SubmissionQueue(SubmissionRing, _Owned):
     def ring(self):
         """Tell the controller how far the queue has been written (SQyTDBL)."""
         self.usable()
-        fence()                                  # entries first, doorbell second (base 2.0c 3.3.1.1)
+        fence()                                  # entries first, doorbell second (base 2.0c 3.3.1.2)
         self.bar.write32(self.doorbell, self.tail)
         self.rung = self.tail
 

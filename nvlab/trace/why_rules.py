@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 ERROR, WAITING, NOTE, OK = "error", "waiting", "note", "ok"
 """How grave a finding is: a rule is broken; nothing is wrong, and this is what everybody waits for; by the way; all is well."""
 
-_DOORBELLS = "base 2.0c 3.3.1.1 and 5.2, Invalid Doorbell Write Value"
+_DOORBELLS = "base 2.0c 3.3.1.2 and 5.2, Invalid Doorbell Write Value"
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ _TABLE = (
     Rule("doorbell-of-no-queue", "Doorbell of a queue that doesn't exist", ERROR, "base 2.0c 5.2, Write to Invalid Doorbell Register",
          "create the queue first (admin: AQA, ASQ, ACQ, then CC.EN; I/O: Create I/O CQ, then SQ) and check its status; "
          "check the doorbell's offset, 1000h + (2 * qid + is_cq) * (4 << CAP.DSTRD)"),
-    Rule("entry-after-doorbell", "Entry written after its doorbell", ERROR, "base 2.0c 3.3.1.1",
+    Rule("entry-after-doorbell", "Entry written after its doorbell", ERROR, "base 2.0c 3.3.1.2",
          "write all 64 bytes first, then a fence, then the doorbell with the slot after the last entry"),
     Rule("cid-reused", "Command identifier reused while outstanding", ERROR, "base 2.0c 3.3.3.1 (CID)",
          "keep a set of cids in use; one is free again when its completion has been seen"),
@@ -75,14 +75,14 @@ _TABLE = (
     Rule("prp2-page-for-list", "Page where a PRP list is meant", ERROR, "base 2.0c 4.1.1",
          "with three pages or more PRP2 points to a list of all pages but the first, eight bytes each"),
     # -- what everybody waits for
-    Rule("cq-doorbell-never-rung", "Completion queue full", WAITING, "base 2.0c 3.3.1.1 and 3.3.1.5",
+    Rule("cq-doorbell-never-rung", "Completion queue full", WAITING, "base 2.0c 3.3.1.2 and 3.3.1.5",
          "take what is new and give the slots back: write CQyHDBL with the slot after the last one read (cq.poll(), cq.ring())"),
     Rule("nobody-steps", "Nobody moves the drive", WAITING, "nvlab: the drive's modes", "ssd.step()", drive=True),
-    Rule("doorbell-never-rung", "Submission doorbell never rung", WAITING, "base 2.0c 3.3.1.1",
+    Rule("doorbell-never-rung", "Submission doorbell never rung", WAITING, "base 2.0c 3.3.1.2",
          "write SQyTDBL with the slot after the last entry (sq.ring())"),
     Rule("completion-not-taken", "Completion not taken", WAITING, "base 2.0c 3.3.3.2",
          "poll the completion queue, then give the slots back (cq.poll(), cq.ring())"),
-    Rule("in-the-drive", "In the drive", WAITING, "base 2.0c 3.3.1.1", "wait for it; or Abort it, or reset the controller"),
+    Rule("in-the-drive", "In the drive", WAITING, "base 2.0c 3.3.1.2", "wait for it; or Abort it, or reset the controller"),
     Rule("not-ready", "Not ready", WAITING, "base 2.0c 3.5.1; CAP.TO 3.1.3.1",
          "wait up to CAP.TO; a controller that isn't ready by then needs a reset, ctrl.disable()"),
     Rule("shut-down", "Shut down", WAITING, "base 2.0c 3.6.1", "ctrl.disable() and ctrl.start() begin anew"),

@@ -68,7 +68,7 @@ def test_an_answer_is_shown_as_text_and_html(pair, manual):
     why = manual.why()
     lines = str(why).splitlines()
     assert lines[0] == why.sentence == "SQ1 tail is 1 here and SQ1TDBL is still 0: the doorbell was never rung for that entry."
-    assert any("base 2.0c 3.3.1.1" in line for line in lines) and any("sq.ring()" in line for line in lines)
+    assert any("base 2.0c 3.3.1.2" in line for line in lines) and any("sq.ring()" in line for line in lines)
     bundle = why._repr_mimebundle_()
     assert bundle["text/plain"] == repr(why) and "<table" in bundle["text/html"] and "SQ1TDBL" in bundle["text/html"]
 
