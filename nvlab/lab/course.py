@@ -53,7 +53,8 @@ class Report:
     def call(self, function, *args, seconds=5.0, what=None, hint="", may_raise=()):
         """What the learner's function returns. An exception, or no end within `seconds`, is a wrong answer.
 
-        Exceptions of the types `may_raise` are returned in place of a value.
+        Exceptions of the types `may_raise` are returned in place of a value. `hint` is for what did not end: a text, or a
+        function that finds one only then.
         """
         name = what or f"{getattr(function, '__name__', 'your function')}()"
         if not callable(function):
@@ -61,13 +62,13 @@ class Report:
         try:
             return guarded(function, args, seconds)
         except Hung:
-            self.wrong(f"{name} did not come back within {seconds:g} s, and was stopped", hint or "What does it wait for, and who moves the drive?")
+            self.wrong(f"{name} did not come back within {seconds:g} s, and was stopped", (hint() if callable(hint) else hint) or "What does it wait for, and who moves the drive?")
         except may_raise as error:
             return error
         except NotImplementedError:
-            self.wrong(f"{name} is still to be written", hint)
+            self.wrong(f"{name} is still to be written", "" if callable(hint) else hint)
         except Exception as error:
-            self.wrong(f"{name} raised {type(error).__name__}: {error}", f"It happened at {where(error)}." if where(error) else hint)
+            self.wrong(f"{name} raised {type(error).__name__}: {error}", f"It happened at {where(error)}." if where(error) else "" if callable(hint) else hint)
 
     def equal(self, got, wanted, what, hint=""):
         """Note whether an answer is the wanted one."""

@@ -5,8 +5,9 @@ import time
 
 import nvlab
 from nvlab import Trace
-from nvlab.spec.commands import cmd
+from nvlab.spec.commands import Completion, cmd
 from nvlab.spec.errors import Error, NvmeStatusError
+from nvlab.spec.render import counted
 
 from .course_guard import drive, some_text
 
@@ -77,21 +78,26 @@ def batch(report, function):
             places = [secrets.randbelow(64) for _ in range(count)]
             commands = [cmd.read(nsid=1, slba=lba, nlb=0, prp1=buffer) for lba, buffer in zip(places, buffers)]
             with Trace(ctrl) as trace:
-                done = report.call(function, pair, commands)
+                done = report.call(function, pair, commands, hint=lambda: f"ctrl.why() says: {ctrl.why().sentence}")
             if done is None or not hasattr(done, "__len__"):
-                report.wrong(f"run_batch() should return the list of completions, not {done!r}")
+                report.wrong(f"run_batch() should return the list of completions, not {done!r}", "Collect what pair.cq.poll() gives you.")
+            odd = [one for one in done if not isinstance(one, Completion)]
+            if odd:
+                report.wrong(f"run_batch() should return completions, and {odd[0]!r} is none", "pair.cq.poll() gives None when nothing is new: that isn't one.")
             _check_batch(report, trace, done, depth, count, all((b.view("<u4") == lba).all() for b, lba in zip(buffers, places)))
 
 
 def _check_batch(report, trace, done, depth, count, data):
+    hint = ("Nothing was sent yet: post a command, ring, poll." if not trace.select(kind="sqe_post") else
+            "A ring holds one entry less than it has slots: sq.space says how many fit. The rest goes when slots are free again.")
     report.expect(len(done) == count, f"{count} commands through a ring of {depth}: all completed",
-                  f"{count} commands through a ring of {depth}: {len(done)} completions", "A ring holds one entry less than it has slots: sq.space says how many fit.")
+                  f"{count} commands through a ring of {depth}: {counted(len(done), 'completion')}", hint)
     report.expect(data, "and all data came", "but some of the data didn't come: was a completion taken too early?")
     rounds = -(-count // (depth - 1))
     for kind, name in (("sq_doorbell", "SQ tail"), ("cq_doorbell", "CQ head")):
         writes = len(trace.select(kind=kind))
-        report.expect(0 < writes <= 2 * rounds, f"with {writes} writes of the {name} doorbell",
-                      f"the {name} doorbell was written {writes} times; {2 * rounds} are enough, and {rounds} would do",
+        report.expect(0 < writes <= 2 * rounds, f"with {counted(writes, 'write')} of the {name} doorbell",
+                      f"the {name} doorbell was written {counted(writes, 'time')}; {2 * rounds} are enough, and {rounds} would do",
                       "Post as many as fit, then ring once; take all that is there, then ring once.")
 
 

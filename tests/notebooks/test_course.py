@@ -37,7 +37,7 @@ SAYS = {
            "whether": "Unrecovered Read Error   DNR = 0   times sent: 4\nRead          Unrecovered Read Error   DNR = 1   times sent: 1",
            "silence": "no completion within 0.3 s", "recover": "still there"},
     "08": {"bt": "SubmissionQueue.ring", "memory": "Hello doorbell", "why": "the doorbell was never rung", "situations": "AQA", "conditions": "slba=0x64", "error": "LBA Out of Range"},
-    "09": {"doorbells": "2 tail and 2 head", "live-stop": "IOPS", "sweep-results": "randread"},
+    "09": {"doorbells": "2 tail and 2 head", "live-work": "While Python did 300 reads", "live-stop": "IOPS", "sweep-results": "randread"},
     "10": {"mask": "masked: pending True, arrived False", "race": "woken: True", "cost": "by polling"},
     "11": {"works": "Successful Completion"},
     "12": {"compare": "Model Number", "record": "AQA", "vary": "mdts=1"},
