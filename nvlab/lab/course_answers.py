@@ -128,6 +128,9 @@ def _flushes(pair, count=1):
     return cids
 
 
+DEADLINE = "The third argument is how long to wait at most, all sleeps together."
+
+
 def interrupt_wait(report, function):
     """10: sleep until there is something, and never past it."""
     _several_at_once(report, function)
@@ -135,21 +138,28 @@ def interrupt_wait(report, function):
     _false_alarm(report, function)
     with drive(ready=True) as ctrl:
         pair, interrupt = _vector_pair(ctrl)
-        got = report.call(function, pair.cq, interrupt, 0.2, seconds=3, hint="The third argument is how long to wait at most.")
+        got = report.call(function, pair.cq, interrupt, 0.2, seconds=3, hint=DEADLINE)
         report.expect(got is None, "when nothing comes, None within the time given", f"when nothing came, {got!r} was returned")
 
 
 def _several_at_once(report, function):
     with drive(ready=True) as ctrl:
         pair, interrupt = _vector_pair(ctrl)
-        cids = _flushes(pair, 3)
+        cids, asleep = _flushes(pair, 3), []
         for _ in range(5):
             ctrl.ssd.step()
         interrupt.collect()                      # one interrupt, say, and it is over
-        got = [report.call(function, pair.cq, interrupt, 0.3, seconds=3) for _ in cids]
-        found = [int(one.cid) for one in got if one is not None]
+
+        def wait(timeout=None, past=None):
+            asleep.append(bool(pair.cq.has_new()))
+            return interrupt.wait(timeout, past)
+
+        got = [report.call(function, pair.cq, _Watched(interrupt, wait=wait), 0.3, seconds=3, hint=DEADLINE) for _ in cids]
+        found = [int(one.cid) for one in got if hasattr(one, "cid")]
         report.expect(found == cids, "three completions behind one interrupt: all found",
                       f"three completions behind one interrupt: {len(found)} found", "Look into the queue before you sleep: an interrupt may stand for several.")
+        report.expect(not any(asleep), "without sleeping while they lay there", f"it slept {counted(sum(asleep), 'time')} while a completion lay there",
+                      "Look into the queue first, and sleep only when nothing is there.")
 
 
 def _just_after_the_look(report, function):
@@ -164,7 +174,7 @@ def _just_after_the_look(report, function):
                 ctrl.ssd.step(), ctrl.ssd.step()
             return found
 
-        got = report.call(function, _Watched(pair.cq, poll=poll), interrupt, 1.0, seconds=3)
+        got = report.call(function, _Watched(pair.cq, poll=poll), interrupt, 1.0, seconds=3, hint=DEADLINE)
         report.expect(got is not None and int(got.cid) == cids[0], "a completion that comes between the look and the sleep is not missed",
                       "a completion that came between the look and the sleep was missed",
                       "Don't collect() after the look: what came since would be forgotten. After the wait, look again.")

@@ -38,7 +38,10 @@ SAYS = {
            "silence": "no completion within 0.3 s", "recover": "still there"},
     "08": {"bt": "SubmissionQueue.ring", "memory": "Hello doorbell", "why": "the doorbell was never rung", "situations": "AQA", "conditions": "slba=0x64", "error": "LBA Out of Range"},
     "09": {"doorbells": "2 tail and 2 head", "live-work": "While Python did 300 reads", "live-stop": "IOPS", "sweep-results": "randread"},
-    "10": {"mask": "masked: pending True, arrived False", "race": "woken: True", "cost": "by polling"},
+    "10": {"once": "before: the word is 0 and the phase tag 0\nafter:  the word is 1 and the phase tag 1", "mask": "masked: pending True, arrived False",
+           "many": "busy: interrupts 1, completions 8",
+           "lost": "new at the look: False\n3. woken: False\ncompletions that lay there all the time: 1",
+           "race": "new at the look: False; woken: True", "cost": "by polling"},
     "11": {"works": "Successful Completion"},
     "12": {"compare": "Model Number", "record": "AQA", "vary": "mdts=1"},
 }
@@ -108,7 +111,7 @@ def test_a_notebook_runs_and_its_exercise_can_be_solved(books, path, address):
 
 @pytest.mark.parametrize("path, address", CASES)
 def test_a_notebook_shows_what_it_claims(books, path, address):
-    said = {cell.id: "\n".join(o.get("text") or o.get("data", {}).get("text/plain", "") for o in cell.outputs)
+    said = {cell.id: "".join(o.get("text") or o.get("data", {}).get("text/plain", "") + "\n" for o in cell.outputs)
             for cell in books(path, address).cells if cell.cell_type == "code"}
     for name, words in SAYS[path.name[:2]].items():
         assert words in said[name], f"{name}: {said[name]}"
