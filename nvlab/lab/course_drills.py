@@ -12,6 +12,7 @@ from .course_guard import drive
 __all__ = [f"drill_{n}" for n in range(1, 8)]
 
 QID, BLOCKS, SLOW_LBA = 3, 64, 63
+FULL = "Full is one less than the number of slots (base 2.0c 3.3.1.5)."
 
 
 class _Eager:
@@ -76,16 +77,23 @@ class _Trial:
         return True
 
     def settle(self):
-        """Let the drive work until it is idle, and take what came. Returns how many reads ended."""
+        """Poll too early, let the drive work until it is idle, and take what came. Returns how many reads ended."""
+        for completion in self.poll():
+            self.take(completion)
         for _ in range(2 * self.depth + 4):
             if self.ctrl.ssd.step() is None:
                 break
-        ended = self.call(self.driver.poll)
-        if not isinstance(ended, (list, tuple)):
-            self.fail(f"poll() should return a list of completions, not {ended!r}")
+        ended = self.poll()
         for completion in ended:
             self.take(completion)
         return len(ended)
+
+    def poll(self):
+        """What the driver's poll() returns, a list."""
+        ended = self.call(self.driver.poll)
+        if not isinstance(ended, (list, tuple)):
+            self.fail(f"poll() should return a list of completions, not {ended!r}")
+        return ended
 
     def take(self, completion):
         """Hold a completion against what was sent."""
@@ -107,8 +115,13 @@ def _trial(report, factory, what, burst=1, laps=3, eager=False, slow=False):
             trial = _Trial(report, ctrl, factory, depth, eager)
             if slow:
                 ctrl.ssd.faults.delay(30, lba=SLOW_LBA)
-                trial.send(SLOW_LBA)
+                trial.send()
+                trial.send(SLOW_LBA)             # not the first: its identifier should not be the lowest
+                trial.settle()
             _laps(trial, depth, burst or depth - 1, laps, slow)
+            why = ctrl.why()
+            if why.accused and why.rule != "fault":
+                trial.fail(f"{what}: all reads came, and a rule was broken")
     report.right(f"{what}: {trial.done} reads through a ring of {depth}")
 
 
@@ -117,7 +130,7 @@ def _laps(trial, depth, burst, laps, slow):
     while trial.done < laps * depth:
         for _ in range(burst - left):
             if not trial.send():
-                trial.fail(f"submit() said that the ring is full, with {len(trial.outstanding)} of {depth} slots in use")
+                trial.fail(f"submit() said that the ring is full, with {len(trial.outstanding)} of {depth} slots in use", FULL)
         if not trial.settle():
             trial.fail(f"after {trial.done} of {laps * depth} reads nothing more came (a ring of {depth})", waits=True)
     if burst == depth - 1 and not slow:
@@ -129,7 +142,7 @@ def _brim(trial, depth):
     for _ in range(depth - 1):
         trial.send()
     if trial.driver.submit(cmd.flush(nsid=1)) is not None:
-        trial.fail(f"a ring of {depth} took {depth} commands: it looks empty now", "Full is one less than the number of slots (base 2.0c 3.3.1.5).")
+        trial.fail(f"a ring of {depth} took {depth} commands: it looks empty now", FULL)
     trial.settle()
 
 
