@@ -208,6 +208,18 @@ _DRIVES = (("embedded:size=64M,mode=inline", "the drive that it was written for"
            ("qemu:size=2M,block=4096", "QEMU's drive", "ctrl.ssd is None there: the drive moves by itself."))
 
 
+def _soil(ctrl):
+    """Have something lie behind the end of each buffer that the answer allocates: a drive that reads on shows it."""
+    alloc = ctrl.alloc
+
+    def soiled(nbytes, *args, **how):
+        pages = alloc(-(-nbytes // ctrl.page) * ctrl.page, *args, **how)
+        pages[nbytes:] = ord("#")
+        return pages[:nbytes]
+
+    ctrl.alloc = soiled
+
+
 def any_drive(report, function):
     """12: code that assumes nothing about the drive."""
     for number, (address, what, hint) in enumerate(_DRIVES):
@@ -219,10 +231,17 @@ def any_drive(report, function):
             if number == 5:
                 ctrl.create_io_queue_pair(8).take("another program")
             namespace = ctrl.namespaces[1]
+            _soil(ctrl)
             got = report.call(function, ctrl, words, seconds=4, what=f"{what}: greet()", hint=hint, may_raise=Error)
             if isinstance(got, Error):
                 report.wrong(f"{what}: {got}", hint)
+            if not isinstance(got, Completion):
+                report.wrong(f"{what}: greet() should return the completion, not {got!r}", "It is what pair.cq.poll() gives, or ctrl.execute().")
+            if not got.ok:
+                report.wrong(f"{what}: the drive answered {got.status}", f"{got.status.hint} {hint}".strip())
             there = bytes(namespace.read(namespace.blocks - 1, 1))
+            if there[:len(words)] == words and there.strip(b"\0") != words:
+                report.wrong(f"{what}: behind the words its last block holds {there.strip(bytes(1))[-8:]!r}, from behind the end of the buffer", hint)
             report.expect(there.rstrip(b"\0") == words, what, f"{what}: its last block holds {there.rstrip(bytes(1))[:24]!r}, not the words", hint)
             for pair in ctrl.io.values():
                 pair.release()
