@@ -78,7 +78,7 @@ def batch(report, function):
             places = [secrets.randbelow(64) for _ in range(count)]
             commands = [cmd.read(nsid=1, slba=lba, nlb=0, prp1=buffer) for lba, buffer in zip(places, buffers)]
             with Trace(ctrl) as trace:
-                done = report.call(function, pair, commands, hint=lambda: f"ctrl.why() says: {ctrl.why().sentence}")
+                done = report.call(function, pair, commands, seconds=3, hint=lambda: f"ctrl.why() says: {ctrl.why().sentence}")
             if done is None or not hasattr(done, "__len__"):
                 report.wrong(f"run_batch() should return the list of completions, not {done!r}", "Collect what pair.cq.poll() gives you.")
             odd = [one for one in done if not isinstance(one, Completion)]
@@ -134,12 +134,9 @@ DEADLINE = "The third argument is how long to wait at most, all sleeps together.
 def interrupt_wait(report, function):
     """10: sleep until there is something, and never past it."""
     _several_at_once(report, function)
+    _nothing_comes(report, function)
     _just_after_the_look(report, function)
     _false_alarm(report, function)
-    with drive(ready=True) as ctrl:
-        pair, interrupt = _vector_pair(ctrl)
-        got = report.call(function, pair.cq, interrupt, 0.2, seconds=3, hint=DEADLINE)
-        report.expect(got is None, "when nothing comes, None within the time given", f"when nothing came, {got!r} was returned")
 
 
 def _several_at_once(report, function):
@@ -162,23 +159,38 @@ def _several_at_once(report, function):
                       "Look into the queue first, and sleep only when nothing is there.")
 
 
+def _nothing_comes(report, function):
+    with drive(ready=True) as ctrl:
+        pair, interrupt = _vector_pair(ctrl)
+        looks = []
+
+        def counted_look(look):
+            return lambda: (looks.append(1), look())[1]
+
+        watched = _Watched(pair.cq, **{name: counted_look(getattr(pair.cq, name)) for name in ("poll", "peek", "has_new")})
+        got = report.call(function, watched, interrupt, 0.2, seconds=3, hint=DEADLINE)
+        report.expect(got is None, "when nothing comes, None within the time given", f"when nothing came, {got!r} was returned")
+        report.expect(len(looks) <= 20, "without polling meanwhile", f"while nothing came, the queue was looked at {len(looks)} times",
+                      "Sleep with interrupt.wait(seconds).")
+
+
 def _just_after_the_look(report, function):
     with drive(ready=True) as ctrl:
         pair, interrupt = _vector_pair(ctrl)
-        cids, looks = _flushes(pair), []
+        cids, seconds = _flushes(pair), 1.5
 
         def poll():
             found = pair.cq.poll()
-            looks.append(found)
             if found is None:                    # the worst moment: right behind the host's back
                 ctrl.ssd.step(), ctrl.ssd.step()
             return found
 
-        got = report.call(function, _Watched(pair.cq, poll=poll), interrupt, 1.0, seconds=3, hint=DEADLINE)
+        began = time.monotonic()
+        got = report.call(function, _Watched(pair.cq, poll=poll), interrupt, seconds, seconds=3, hint=DEADLINE)
+        took, hint = time.monotonic() - began, "Don't collect() after the look: what came since would be forgotten. After the wait, look again."
         report.expect(got is not None and int(got.cid) == cids[0], "a completion that comes between the look and the sleep is not missed",
-                      "a completion that came between the look and the sleep was missed",
-                      "Don't collect() after the look: what came since would be forgotten. After the wait, look again.")
-        report.expect(len(looks) <= 20, "without polling meanwhile", f"the queue was polled {len(looks)} times", "Sleep with interrupt.wait(seconds).")
+                      "a completion that came between the look and the sleep was missed", hint)
+        report.expect(took < seconds / 2, "and ends the sleep at once", f"a completion that came between the look and the sleep was found after {took:.1f} s", hint)
 
 
 def _false_alarm(report, function):

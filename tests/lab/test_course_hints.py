@@ -1,0 +1,196 @@
+"""The exercises' checks of notebooks 07 to 12: what a learner plausibly writes first is told what is wrong with it."""
+
+import time
+
+import pytest
+
+from nvlab.lab.course import check
+from nvlab.lab.course_driver import TinyDriver
+from nvlab.lab.course_mystery import _guilty
+from nvlab.spec.commands import cmd
+from nvlab.spec.errors import NvmeStatusError
+
+
+def told(number, answer, words):
+    """Assert that an answer fails, and that the last finding and its hint say so in these words."""
+    verdict = check(number, answer)
+    assert not verdict.passed
+    _, what, hint = verdict.findings[-1]
+    for one in words:
+        assert one in f"{what} {hint}", f"{what}\n{hint}"
+
+
+# ---------------------------------------------------------------- 07
+
+def reader(tries_more=0, swallow=False, heed=True, pause=lambda ctrl, completion: None):
+    """A read_patiently with one thing wrong."""
+    def read(ctrl, lba, tries):
+        block = ctrl.alloc(512)
+        command = cmd.read(nsid=1, slba=lba, nlb=0, prp1=block)
+        for left in reversed(range(tries + tries_more)):
+            try:
+                ctrl.submit(command, held=(block,)).wait()
+                return bytes(block)
+            except NvmeStatusError as error:
+                if heed and error.completion.dnr and not swallow or not left and not swallow:
+                    raise
+                if heed and error.completion.dnr:
+                    break
+                pause(ctrl, error.completion)
+    return read
+
+
+@pytest.mark.parametrize("answer, words", [
+    (reader(tries_more=1), ["Reads were sent", "Count"]),
+    (reader(swallow=True), ["did not reach the caller", "raise"]),
+    (reader(heed=False), ["DNR: given up at once", "Reads were sent, 1 expected", "Do Not Retry"]),
+    (reader(), ["CRD = 3 asks for a pause", "at once", "CRDT3"]),
+    (reader(pause=lambda ctrl, completion: time.sleep(int(ctrl.id.crdt1) * 0.1)), ["asks for a pause of 0.5 s", "the next try came after"]),
+    (reader(pause=lambda ctrl, completion: time.sleep(int(completion.crd))), ["it took 3", "units of 100 ms"]),
+], ids=["one try too many", "nothing raised", "DNR ignored", "no pause", "always the first delay", "CRD taken for seconds"])
+def test_a_reader_without_patience_or_with_too_much(answer, words):
+    told("07", answer, words)
+
+
+# ---------------------------------------------------------------- 08
+
+@pytest.mark.parametrize("name, words", [("_store", ["All five write through it", "further out"]), ("housekeeping", ["further in"]),
+                                         ("Namespace.write", ["rotate_logs"])])
+def test_an_accusation_in_the_wrong_frame(name, words):
+    told("08", name, words)
+
+
+def test_an_innocent_chore():
+    told("08", "rotate_logs" if _guilty.__name__ != "rotate_logs" else "warm_cache", ["it wasn't", "keeps to block", "slba"])
+
+
+# ---------------------------------------------------------------- 09
+
+def batch(ring=True, give_back=True):
+    """A run_batch with one thing wrong."""
+    def run(pair, commands):
+        done, left = [], list(commands)
+        while len(done) < len(commands):
+            now, left = left[:pair.sq.space], left[pair.sq.space:]
+            for command in now:
+                pair.sq.post(command)
+            if now and ring:
+                pair.sq.ring()
+            while (completion := pair.cq.poll()) is not None:
+                done.append(completion)
+            if give_back:
+                pair.cq.ring()
+        return done
+    return run
+
+
+def one_by_one(pair, commands):
+    done = []
+    for command in commands:
+        pair.sq.post(command)
+        pair.sq.ring()
+        while (completion := pair.cq.poll()) is None:
+            pass
+        done.append(completion)
+        pair.cq.ring()
+    return done
+
+
+def first_ring_only(pair, commands):
+    return batch()(pair, commands[:pair.sq.space])
+
+
+@pytest.mark.parametrize("answer, words", [
+    (batch(give_back=False), ["did not come back", "CQ", "is full"]), (batch(ring=False), ["did not come back", "never rung"]),
+    (one_by_one, ["doorbell was written 30 times", "then ring once"]), (first_ring_only, ["7 completions", "sq.space"]),
+    (lambda pair, commands: [pair.cq.poll() for _ in commands], ["None is none"]), (lambda pair, commands: [], ["Nothing was sent yet"]),
+], ids=["slots never given back", "never rung", "one by one", "one ring and no more", "None for completions", "nothing"])
+def test_a_batch_that_hangs_or_wastes(answer, words):
+    told("09", answer, words)
+
+
+# ---------------------------------------------------------------- 10
+
+def sleeps_first(cq, interrupt, seconds):
+    interrupt.wait(seconds)
+    return cq.poll()
+
+
+def forgets(cq, interrupt, seconds):
+    deadline = time.monotonic() + seconds
+    while (completion := cq.poll()) is None and time.monotonic() < deadline:
+        interrupt.collect()
+        interrupt.wait(deadline - time.monotonic())
+    return completion
+
+
+def stares(cq, interrupt, seconds):
+    deadline = time.monotonic() + seconds
+    while (completion := cq.poll()) is None and time.monotonic() < deadline:
+        pass
+    return completion
+
+
+def believes(cq, interrupt, seconds):
+    completion = cq.poll()
+    if completion is None and interrupt.wait(seconds):
+        completion = cq.poll()
+    return completion
+
+
+def for_ever(cq, interrupt, seconds):
+    while (completion := cq.poll()) is None:
+        interrupt.wait(seconds)
+    return completion
+
+
+@pytest.mark.parametrize("answer, words", [
+    (sleeps_first, ["slept 3 times while a completion lay there"]), (forgets, ["was found after 1.5 s", "collect()"]),
+    (stares, ["while nothing came, the queue was looked at", "Sleep with"]), (believes, ["brought nothing new", "sleep again"]), (for_ever, ["did not come back", "at most"]),
+], ids=["sleeps first", "forgets interrupts", "polls", "believes each interrupt", "without a deadline"])
+def test_a_sleeper_that_sleeps_too_long_or_not_at_all(answer, words):
+    told("10", answer, words)
+
+
+# ---------------------------------------------------------------- 11
+
+class CountsWaiting(TinyDriver):
+    def free_cid(self):
+        return len(self.waiting)
+
+
+class StopsEarly(TinyDriver):
+    def submit(self, command):
+        return None if len(self.waiting) == self.depth - 2 else super().submit(command)
+
+
+@pytest.mark.parametrize("number, answer, words", [
+    ("11.7", CountsWaiting, ["a second command got cid 1"]), ("11.5", StopsEarly, ["submit() said that the ring is full", "3.3.1.5"])])
+def test_a_repair_that_only_looks_right(number, answer, words):
+    told(number, answer, words)
+
+
+# ---------------------------------------------------------------- 12
+
+def greeter(size=None, past=0, doorbell=None, answers=True):
+    """A greet with one thing assumed."""
+    def greet(ctrl, words):
+        ns = ctrl.namespaces[1]
+        block = ctrl.alloc(size or ns.block_size)
+        block[:len(words)] = list(words)
+        pair = ctrl.create_io_queue_pair(depth=4)
+        pair.sq.post(cmd.write(nsid=1, slba=ns.blocks - 1 + past, nlb=0, prp1=block))
+        pair.sq.ring() if doorbell is None else ctrl.bar.write32(doorbell, 1)
+        while (done := pair.cq.poll()) is None:
+            pass
+        pair.cq.ring()
+        return done if answers else None
+    return greet
+
+
+@pytest.mark.parametrize("answer, words", [
+    (greeter(size=512), ["blocks of 4096 bytes", "behind the end of the buffer", "block_size"]), (greeter(past=1), ["LBA Out of Range"]),
+    (greeter(doorbell=0x1008), ["32 bytes apart", "did not come back", "DSTRD"]), (greeter(answers=False), ["should return the completion"]),
+], ids=["512 bytes", "one past the end", "a doorbell by number", "nothing returned"])
+def test_a_greeting_that_assumes(answer, words):
+    told("12", answer, words)
