@@ -82,6 +82,8 @@ _TABLE = (
          "write SQyTDBL with the slot after the last entry (sq.ring())"),
     Rule("completion-not-taken", "Completion not taken", WAITING, "base 2.0c 3.3.3.2",
          "poll the completion queue, then give the slots back (cq.poll(), cq.ring())"),
+    Rule("completion-lost", "Completion lost", WAITING, "base 2.0c 3.3.1.2 and 3.7.2",
+         "nothing will come: only a controller reset, ctrl.reset(), makes certain; a driver needs a deadline for each command", drive=True),
     Rule("in-the-drive", "In the drive", WAITING, "base 2.0c 3.3.1.2", "wait for it; or Abort it, or reset the controller"),
     Rule("not-ready", "Not ready", WAITING, "base 2.0c 3.5.1; CAP.TO 3.1.3.1",
          "wait up to CAP.TO; a controller that isn't ready by then needs a reset, ctrl.disable()"),

@@ -119,6 +119,11 @@ def inside(scene):
     """Commands that the drive has and doesn't complete; Asynchronous Event Requests are meant to stay."""
     if not up(scene):
         return
+    for qid in sorted({sqid for sqid, _ in scene.held} - set(scene.ledger.sqs)):       # nobody watched: no more is known
+        if qid in scene.sqs and not owned(scene.sqs[qid]):
+            count = sum(sqid == qid for sqid, _ in scene.held)
+            yield Finding("in-the-drive", f"The drive holds {counted(count, 'command')} of SQ {qid} back, fetched and not completed.",
+                          sq_evidence(scene, scene.sqs[qid]))
     for qid, book in scene.ledger.sqs.items():
         view = scene.sqs.get(qid)
         if view is None or owned(view):
@@ -132,4 +137,37 @@ def inside(scene):
                           f"{f', nor {len(late) - 1} more' if len(late) > 1 else ''}.", sq_evidence(scene, view))
 
 
-CHECKS = (never_rung, cq_full, nobody_moves, not_taken, inside)
+def lost(scene):
+    """Commands that the driver waits for and that are nowhere any more: not in a ring, not in the drive, not completed."""
+    if not up(scene) or not scene.still:
+        return
+    for qid, view in scene.sqs.items():
+        cq = scene.cqs.get(view.cqid)
+        if cq is None or owned(view) or not all(_compared(ring) for ring in (view, cq)):
+            continue
+        somewhere = _under_way(scene, qid, view, cq)
+        gone = [request for cid, request in view.ring.outstanding.items()
+                if cid not in somewhere and (qid or int(request.command.opc) != 0x0C)]
+        if gone:
+            more = f"; {len(gone) - 1} more likewise" if len(gone) > 1 else ""
+            yield Finding("completion-lost", f"The driver waits for the {named(key_of(bytes(gone[0].command)), qid)} of SQ {qid}: the drive has "
+                          f"fetched it and hasn't got it any more, and CQ {view.cqid} holds no completion of it{more}.",
+                          [*sq_evidence(scene, view), *cq_evidence(scene, cq)])
+
+
+def _compared(view):
+    """True where both ends of a ring are known, and are the same ring."""
+    return view.ring is not None and view.ring.depth == view.size and view.entries is not None and None not in (view.head, view.tail)
+
+
+def _under_way(scene, qid, view, cq):
+    """Command identifiers of a queue that lie in its ring unfetched, are in the drive, or lie in the completion queue."""
+    found = {cid for sqid, cid, *_ in [*scene.inside, *scene.held] if sqid == qid}
+    for n in range((view.ring.tail - view.head) % view.size):
+        found.add(int.from_bytes(view.entry((view.head + n) % view.size)[2:4], "little"))
+    for n in range((cq.tail - cq.ring.head) % cq.size):
+        found.add(int.from_bytes(cq.entries[(cq.ring.head + n) % cq.size].tobytes()[12:14], "little"))
+    return found
+
+
+CHECKS = (never_rung, cq_full, nobody_moves, not_taken, inside, lost)

@@ -76,12 +76,17 @@ class CqView:
 
 
 class Scene:
-    """Both ends of one controller. `gone` why nothing answers, or None · `registers` {name: snapshot} · `sqs`, `cqs`
-    {qid: view} · `ledger` · `page` bytes of a memory page as CC.MPS says · `stray` {(ring, qid): value} of doorbells without a queue."""
+    """Both ends of one controller.
+
+    `still` whether host and drive could both be held while we looked · `gone` why nothing answers, or None · `registers` {name:
+    snapshot} · `sqs`, `cqs` {qid: view} · `held` [(sqid, cid)] of what the drive holds back · `ledger` · `page` bytes of a
+    memory page as CC.MPS says · `stray` {(ring, qid): value} of doorbells without a queue.
+    """
 
     def __init__(self, ctrl):
         self.ctrl, self.ssd, self.time = ctrl, ctrl.ssd, time.monotonic()
-        self.gone, self.registers, self.sqs, self.cqs, self.stray, self.inside, self.errors = None, {}, {}, {}, {}, [], []
+        self.still = False
+        self.gone, self.registers, self.sqs, self.cqs, self.stray, self.inside, self.held, self.errors = None, {}, {}, {}, {}, [], [], []
         self.trace = _RECORDING.get(ctrl.function)
         self.watch = WATCHING.get(ctrl.function)
         self._read_books()
@@ -144,12 +149,17 @@ class Scene:
         """Hold the drive and the host's queue pairs still, as far as they let go in time."""
         deadline = time.monotonic() + PATIENCE
         with contextlib.ExitStack() as stack:
+            self.still = True
             for cq in rings_of(self.ctrl)[1].values():
                 if cq.lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
                     stack.callback(cq.lock.release)
+                else:
+                    self.still = False
             path = self.ssd.datapath if self.ssd is not None else None
             if path is not None and path.acquire(max(0.05, deadline - time.monotonic())):
                 stack.callback(path.release)
+            else:
+                self.still = False
             yield
 
     def _look(self):
@@ -190,6 +200,7 @@ class Scene:
             else:
                 self._note_stray("CQ", qid, 2 * qid + 1)
         self.inside = [(held.sqid, int(held.command.cid), int(held.command.opc), held.state) for held in list(self.ssd.inside)]
+        self.held = [(held.sqid, held.cid) for held in self.ssd.held_back]
         self.waiting_events = list(self.ssd.controller.events.requests)
         for entry in list(self.ssd.controller.error_log().entries)[:16]:
             field = int(entry.status_field) >> 1

@@ -35,7 +35,7 @@ SAYS = {
     "07": {"refused": "LbaOutOfRange", "tries": "try 3: b'worth waiting for'", "retries": "sent again: 2 times", "crdt": "CRDT3: 500 ms",
            "acre": "ACRE = 0: CRD = 0\nACRE = 1: CRD = 3", "media": "eeeeeeee", "twice": "not outstanding",
            "whether": "Unrecovered Read Error   DNR = 0   times sent: 4\nRead          Unrecovered Read Error   DNR = 1   times sent: 1",
-           "silence": "no completion within 0.3 s", "recover": "the lost one: Command Aborted By Host"},
+           "silence": "no completion within 0.3 s", "silence-why": "The driver waits for the Read", "recover": "the lost one: Command Aborted By Host"},
     "08": {"bt": "SubmissionQueue.ring", "memory": "Hello doorbell", "why": "the doorbell was never rung", "situations": "AQA", "conditions": "slba=0x64", "error": "LBA Out of Range"},
     "09": {"doorbells": "2 tail and 2 head", "live-work": "While Python did 300 reads", "live-stop": "IOPS", "sweep-results": "randread"},
     "10": {"once": "before: the word is 0 and the phase tag 0\nafter:  the word is 1 and the phase tag 1", "mask": "masked: pending True, arrived False",

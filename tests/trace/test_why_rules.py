@@ -52,7 +52,7 @@ def test_every_rule_says_what_it_has_to():
 
 
 def test_each_rule_about_a_driver_has_a_broken_driver():
-    elsewhere = {"gone", "fault", "fatal", "queue-mismatch", "completion-not-taken", "in-the-drive", "not-ready", "shut-down", "disabled",
+    elsewhere = {"gone", "fault", "fatal", "queue-mismatch", "completion-not-taken", "in-the-drive", "completion-lost", "not-ready", "shut-down", "disabled",
                  "command-failed"}
     assert {bug.rule for bug in BROKEN} == set(RULES) - elsewhere
 
@@ -229,6 +229,25 @@ def test_an_entry_posted_after_its_doorbell(pair, manual):
         manual.bar.write32(pair.sq.doorbell, 2)
         pair.sq.post(read(manual))
         assert manual.why().rule == "entry-after-doorbell"
+
+
+def test_a_completion_that_was_lost(pair, manual):
+    """Nobody has the command any more but the driver; a late one, one still in the ring and one not yet taken are not lost."""
+    manual.ssd.faults.drop(count=1, opcode="Read", after=1)
+    manual.ssd.faults.delay(60, count=1, opcode="Flush")
+    requests = [pair.submit(read(manual)), pair.submit(read(manual)), pair.submit(cmd.flush(nsid=1))]
+    assert "completion-lost" not in rules(manual)
+    while manual.ssd.step():
+        pass
+    assert "completion-lost" in rules(manual)
+    manual.ssd.faults.clear()
+    assert set(rules(manual)) == {"completion-not-taken", "completion-lost", "in-the-drive"}
+    pair.poll()
+    assert rules(manual) == ["completion-lost", "in-the-drive"]
+    why = manual.why()
+    assert why.rule == "completion-lost" and f"cid {requests[1].cid}" in why.sentence and "likewise" not in why.sentence
+    manual.reset()
+    assert manual.why().ok
 
 
 def test_one_cid_twice(pair, manual):
