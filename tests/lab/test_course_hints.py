@@ -46,7 +46,7 @@ def reader(tries_more=0, swallow=False, heed=True, pause=lambda ctrl, completion
     (reader(heed=False), ["DNR: given up at once", "Reads were sent, 1 expected", "Do Not Retry"]),
     (reader(), ["CRD = 3 asks for a pause", "at once", "CRDT3"]),
     (reader(pause=lambda ctrl, completion: time.sleep(int(ctrl.id.crdt1) * 0.1)), ["asks for a pause of 0.5 s", "the next try came after"]),
-    (reader(pause=lambda ctrl, completion: time.sleep(int(completion.crd))), ["it took 3", "units of 100 ms"]),
+    (reader(pause=lambda ctrl, completion: time.sleep(int(completion.crd))), ["and it took", "units of 100 ms"]),
 ], ids=["one try too many", "nothing raised", "DNR ignored", "no pause", "always the first delay", "CRD taken for seconds"])
 def test_a_reader_without_patience_or_with_too_much(answer, words):
     told("07", answer, words)
@@ -145,7 +145,7 @@ def for_ever(cq, interrupt, seconds):
 
 
 @pytest.mark.parametrize("answer, words", [
-    (sleeps_first, ["slept 3 times while a completion lay there"]), (forgets, ["was found after 1.5 s", "collect()"]),
+    (sleeps_first, ["slept 3 times while a completion lay there"]), (forgets, ["was found after", "collect()"]),
     (stares, ["while nothing came, the queue was looked at", "Sleep with"]), (believes, ["brought nothing new", "sleep again"]), (for_ever, ["did not come back", "at most"]),
 ], ids=["sleeps first", "forgets interrupts", "polls", "believes each interrupt", "without a deadline"])
 def test_a_sleeper_that_sleeps_too_long_or_not_at_all(answer, words):
