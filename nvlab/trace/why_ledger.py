@@ -57,6 +57,7 @@ class Sq:
         self.qid, self.size, self.rung, self.value, self.head, self.whole = qid, size, rung, rung, head, whole
         self.doorbells, self.entries = 0, 0      # written; entries handed over
         self.guessed = False                     # `rung` is what the first doorbell was about to write
+        self.sure = True                         # `rung` and `head` are what they were: nothing was dropped, or both came since
         self.still = None                        # the Peek (or True) of a last doorbell that didn't move
         self.commands = collections.deque(maxlen=KEPT)
         self.waiting, self.latest, self.in_slot = {}, {}, {}     # by slot; by cid; what a slot held last
@@ -116,6 +117,7 @@ class Ledger:
         for qid, (size, rung, head) in sqs.items():
             if size and rung is not None and rung < size:
                 self.sqs[qid] = Sq(qid, size, rung, head or 0, whole=False)
+                self.sqs[qid].sure = self.complete and base.drive is not None
                 mine = base.host.get((SQ, qid)) if self.complete else None
                 if mine is not None and mine["tail"] is not None and mine["rung"] == rung:
                     self.sqs[qid].posted = (mine["tail"] - rung) % size
@@ -225,6 +227,9 @@ class Ledger:
         sq.guessed = False
         if count == 0:
             return
+        unfetched = (old - sq.head) % sq.size
+        if self.drive and sq.sure and unfetched + count >= sq.size:        # the drive notes a fetch before the host can know of it
+            self.marks.append(Mark("overfull", number, qid, old=old, value=value, head=sq.head, size=sq.size, unfetched=unfetched, count=count))
         sq.range = [(old + at) % sq.size for at in range(count)]
         seen = {}
         for slot in sq.range:
@@ -300,6 +305,7 @@ class Ledger:
             command = Command(qid, slot)
             sq.commands.append(command)
         sq.head, sq.in_slot[slot] = (slot + 1) % sq.size, command
+        sq.sure = sq.sure or sq.doorbells > 0
         fetched = a & 0xFF, a >> 16 & 0xFFFF, a >> 32
         if command.peeked and (command.key != fetched or command.raw == BLANK):
             self.marks.append(Mark("after-doorbell", number, qid, slot=slot, command=command, fetched=fetched, size=sq.size,

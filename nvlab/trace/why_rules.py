@@ -59,6 +59,8 @@ _TABLE = (
          "turn the expected Phase Tag over (phase ^= 1) each time the head goes from the last slot to 0"),
     Rule("stale-completion", "Stale completion read", ERROR, "base 2.0c 3.3.3.2 (Phase Tag) and 5.2, Invalid Doorbell Write Value",
          "look at the Phase Tag before anything else of an entry: only one that equals the expected phase is new"),
+    Rule("queue-overfull", "More commands than the ring holds", ERROR, "base 2.0c 3.3.1.5",
+         "leave one slot free: post only while (tail + 1) % depth isn't the head, which SQHD of each completion tells (sq.space)", drive=True),
     Rule("doorbell-not-moving", "Doorbell written without moving", ERROR, _DOORBELLS,
          "move the index first, then write it: SQ tail is the slot after the last entry, CQ head the slot after the last one read"),
     # -- commands

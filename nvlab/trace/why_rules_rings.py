@@ -148,7 +148,7 @@ def marks(scene):
     """What the books noted: overruns, entries after doorbells, identifiers reused."""
     if not up(scene):
         return
-    kinds = {"overrun": _overrun, "after-doorbell": _after_doorbell, "fetched-empty": _fetched_empty, "cid-reused": _cid_reused}
+    kinds = {"overrun": _overrun, "overfull": _overfull, "after-doorbell": _after_doorbell, "fetched-empty": _fetched_empty, "cid-reused": _cid_reused}
     told = set()
     for mark in scene.ledger.marks:
         if (mark.what, mark.qid) not in told:    # the first of each kind: the rest follows from it
@@ -175,6 +175,18 @@ def _overrun(scene, mark):
     lap = "that still holds the lap before: it looks at no Phase Tag, or expects the one of that lap" if mark.taken >= mark.size else "that was never posted"
     return Finding("stale-completion", f"{bell} went from {mark.old} to {mark.value}, past the {counted(mark.there, 'completion')} "
                    f"that the drive had posted: the host took slot {first} for new, {lap}.", evidence)
+
+
+def _overfull(scene, mark):
+    """An SQ tail doorbell that ran around the ring into entries which the drive had still to fetch."""
+    bell, lost = f"SQ{mark.qid}TDBL", mark.unfetched + mark.count
+    view = scene.sqs.get(mark.qid)
+    looks = "takes the ring for empty" if lost == mark.size else f"sees {counted(lost - mark.size, 'command')} in it"
+    return Finding("queue-overfull", f"{bell} went from {mark.old} to {mark.value}, over the drive's head {mark.head}: that makes {lost} commands in a "
+                   f"ring of {mark.size}, which holds {mark.size - 1}; the drive {looks}.",
+                   [(bell, f"{mark.old}, then {mark.value}: {counted(mark.count, 'command')} handed over"),
+                    ("Before", f"{counted(mark.unfetched, 'command')} rung and not fetched"), *(sq_evidence(scene, view) if view is not None else ()),
+                    ("Event", mark.number)])
 
 
 def _after_doorbell(scene, mark):

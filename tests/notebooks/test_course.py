@@ -42,7 +42,7 @@ SAYS = {
            "many": "busy: interrupts 1, completions 8",
            "lost": "new at the look: False\n3. woken: False\ncompletions that lay there all the time: 1",
            "race": "new at the look: False; woken: True", "cost": "by polling"},
-    "11": {"works": "Successful Completion", "worlds": "{'sq_head': 0, 'sq_tail': 0"},
+    "11": {"works": "Successful Completion", "worlds": "that makes 4 commands in a ring of 4"},
     "12": {"compare": "Model Number", "record": "AQA", "vary": "mdts=1",
            "vary-more": "asked: cid [5, 6, 7], answered: cid [6, 7, 5]"},
 }

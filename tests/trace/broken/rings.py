@@ -1,4 +1,6 @@
 """What can be done wrong at the rings and their doorbells."""
+from nvlab.spec.commands import cmd
+
 from .correct import Broken, CorrectDriver
 
 EMBEDDED = ("manual", "inline", "thread")
@@ -100,6 +102,19 @@ class RingsBeforeMoving(Broken):
         self.write_entry(queue, bytes(command))
         self.ring_sq(queue)
         queue.tail = self.next_tail(queue)
+
+
+class FillsEverySlot(Broken):
+    """Sends as many commands at once as the ring has slots, one more than it holds."""
+
+    rule = "queue-overfull"
+    where = ("manual", "inline")
+
+    def several(self):
+        for lba in range(self.io.depth):
+            self.submit(self.io, cmd.read(nsid=1, slba=lba, nlb=0, prp1=self.data))
+        for _ in range(self.io.depth):
+            self.wait(self.io)
 
 
 class RingsFirst(Broken):
