@@ -1,6 +1,7 @@
 """A notebook run before its page opens: where it can't be, it is left as it was, and the terminal says what to do."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +12,12 @@ from nvlab.tools import ahead, explore, lab
 def server(create_session):
     """As much of a server as is asked before a kernel is there."""
     return SimpleNamespace(session_manager=SimpleNamespace(create_session=create_session))
+
+
+def ended(coroutine):
+    """What `coroutine` returns, run by a thread: Playwright leaves a running event loop to the one that tests run in."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result(30)
 
 
 async def refuses(**_):
@@ -27,7 +34,7 @@ def test_what_fails_is_told_and_the_notebook_stays_as_it_was(tmp_path, create_se
     path = tmp_path / explore.NAME
     path.write_text(explore.notebook("embedded"), encoding="utf-8")
     before = path.read_bytes()
-    assert asyncio.run(ahead.run_ahead(server(create_session), path, seconds)) == why
+    assert ended(ahead.run_ahead(server(create_session), path, seconds)) == why
     assert path.read_bytes() == before
 
 
@@ -35,7 +42,7 @@ def test_the_terminal_says_what_is_left_to_do(nvlab, monkeypatch):
     said = []
 
     def serve(args, root, path, title, prepare):
-        said.append(asyncio.run(prepare(server(refuses))))
+        said.append(ended(prepare(server(refuses))))
         return 0
     monkeypatch.setattr(lab, "serve", serve)
     assert nvlab("explore", "embedded").code == 0
