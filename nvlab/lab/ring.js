@@ -24,7 +24,7 @@ const nvlPointers = (q, kind) => {
 class NvlRing {
   constructor(host, kind, depth, pick) {
     Object.assign(this, { kind, depth, mid: 160, outer: 132, inner: 82 });
-    this.el = nvlEl("svg", { class: "nvl-svg", viewBox: "-2 -2 324 324", "aria-hidden": "true" }, host);
+    this.el = nvlEl("svg", { class: "nvl-svg", viewBox: "-14 -14 348 348", "aria-hidden": "true" }, host);
     this.cells = Array.from({ length: depth }, (_, i) => this.cell(i, pick));
     this.reach = { host: nvlEl("path", { class: "nvl-reach nvl-reach-host" }, this.el), drive: nvlEl("path", { class: "nvl-reach nvl-reach-drive" }, this.el) };
     this.badges = nvlEl("g", {}, this.el);

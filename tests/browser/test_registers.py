@@ -70,5 +70,6 @@ def test_registers(lab, page, pictures, dark):
     page.evaluate(RUN, "ctrl.ssd.faults.vanish(); ctrl.function.bar.read32(0)")
     page.evaluate(RUN, "try:\n    ctrl.check_alive()\nexcept Exception:\n    pass")
     page.wait_for_function("() => document.querySelector('.nvl-gone').textContent.includes('is gone')")
+    page.wait_for_function("() => document.querySelector('.nvl-why-words').textContent.includes('is gone')", timeout=8000)
     page.screenshot(path=pictures / f"registers-gone-{shade}.png")
     assert not page.problems
