@@ -107,7 +107,7 @@ class NvlBuilder extends NvlBase {
   buffer(parent) {
     this.room = nvlEl("div", { class: "nvl-room" }, parent);
     this.roomWords = nvlEl("span", {}, this.room);
-    this.fill = nvlEl("input", { class: "nvl-input", type: "text", "aria-label": "what to fill the data buffer with: text, 0x and hex digits, or count", placeholder: "text, 0x…, or count" }, this.room);
+    this.fill = nvlEl("input", { class: "nvl-input", type: "text", "aria-label": "what to fill the data buffer with: text, 0x and hex digits, or count", placeholder: "text, 0x… or count" }, this.room);
     this.fill.addEventListener("keydown", (e) => { e.stopPropagation(); if (e.key === "Enter") this.send("fill", { with: this.fill.value }); });
     this.button(this.room, "fill", () => this.send("fill", { with: this.fill.value }), "write this into the data buffer", "fill");
   }
