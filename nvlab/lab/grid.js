@@ -35,8 +35,12 @@ class NvlGrid {
     const g = this.canvas(), colour = this.colours();
     this.cells(g, life, colour);
     if (selected >= 0) this.frame(g, selected, colour.fg);
-    const last = {};
-    for (const [side, name, slot] of nvlPointers(q, this.kind).sort((a, b) => a[2] - b[2])) this.badge(g, side, name, slot, last, colour);
+    const last = {}, places = new Map();
+    for (const [side, name, slot] of nvlPointers(q, this.kind).sort((a, b) => a[2] - b[2])) {
+      const place = places.get(`${side} ${slot}`) ?? [side, slot, ""];
+      places.set(`${side} ${slot}`, [side, slot, place[2] + NVL_BADGE[name]]);
+    }
+    for (const [side, slot, letters] of places.values()) this.badge(g, side, slot, side === "host" ? letters : letters.toLowerCase(), last, colour);
     const phase = this.kind === "CQ" ? ` · host expects P=${q.host.phase}${q.drive ? `, drive writes P=${q.drive.phase}` : ""}` : "";
     nvlSay(this.line, `${this.kind}${q.qid} · ${this.depth} slots, ${this.columns} a row${phase}`);
   }
@@ -115,21 +119,23 @@ class NvlGrid {
     g.strokeRect(x, y, this.side - 1, this.tall - 1);
   }
 
-  // Letters stand beside their slot, the host's above, the drive's below; those that would meet stand in a row.
-  badge(g, side, name, slot, last, colour) {
-    const host = side === "host", r = 6, high = this.rows * this.tall + 2 * NVL_ROOM, key = side + Math.floor(slot / this.columns);
-    const wanted = Math.max(this.at(slot)[0] + this.side / 2, (last[key] ?? -99) + 2 * r);
-    const x = (last[key] = Math.min(this.columns * this.side - r, Math.max(r, wanted)));
-    const row = this.at(slot)[1] + NVL_ROOM, y = Math.min(high - r, Math.max(r, host ? row - r : row + this.tall + r)) - NVL_ROOM;
+  // Letters stand beside their slot, the host's above, the drive's below, those of one slot together. Where neighbours would
+  // meet the later one moves aside; a bar at the slot's edge says which slot it means.
+  badge(g, side, slot, letters, last, colour) {
+    const host = side === "host", r = 6, half = r + 3.5 * (letters.length - 1), high = this.rows * this.tall + 2 * NVL_ROOM;
+    const [left, top] = this.at(slot), key = side + Math.floor(slot / this.columns);
+    const x = Math.min(this.columns * this.side - half, Math.max(half, left + this.side / 2, (last[key] ?? -99) + half));
+    last[key] = x + half;
+    const row = top + NVL_ROOM, y = Math.min(high - r, Math.max(r, host ? row - r : row + this.tall + r)) - NVL_ROOM;
     g.fillStyle = colour[side];
+    g.fillRect(left, host ? top - 1 : top + this.tall - 2, this.side - 1, 2.5);
     g.beginPath();
-    if (host) g.arc(x, y, r, 0, 2 * Math.PI);
-    else g.rect(x - r, y - r, 2 * r, 2 * r);
+    g.roundRect(x - half, y - r, 2 * half, 2 * r, host ? r : 2);
     g.fill();
     g.fillStyle = colour.onbadge;
     g.font = `600 ${Math.round(r * 1.5)}px sans-serif`;
     g.textAlign = "center";
     g.textBaseline = "middle";
-    g.fillText(host ? NVL_BADGE[name] : NVL_BADGE[name].toLowerCase(), x, y + 0.5);
+    g.fillText(letters, x, y + 0.5);
   }
 }

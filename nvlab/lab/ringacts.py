@@ -29,6 +29,11 @@ def _first(ctrl):
     raise UsageError("the controller has no namespace yet: identify_namespaces() or attach() finds them")
 
 
+def movable(pair) -> bool:
+    """Whether a person may move this pair: a recording's, at an instant that is past, can only be looked at."""
+    return hasattr(pair.sq, "ring")
+
+
 def choices(pair) -> list:
     """[[key, title]] of the commands that post() knows for this pair; none where there is no live controller behind it."""
     if not hasattr(getattr(pair, "controller", None), "alloc"):

@@ -234,7 +234,7 @@ class NvlView extends NvlBase {
   enable(s) {
     for (const [act, label, why] of NVL_BUTTONS) {
       const button = this.buttons[act], words = s.sq ? why(s) : label;
-      nvlShow(button, act !== "step" || s.can_step);
+      nvlShow(button, s.can_move !== false && (act !== "step" || s.can_step));
       nvlSet(button, "title", words);
       nvlSet(button, "aria-label", `${label}: ${words}`);
     }

@@ -87,7 +87,8 @@ class RingView(Explained):
         try:
             rings = self._snapshot(pair)
         except NotThere as absent:
-            return {"_state": {"qid": int(pair.qid), "title": str(self._title), "absent": _sentence(absent), "sq": None, "cq": None, "mode": None},
+            return {"_state": {"qid": int(pair.qid), "title": str(self._title), "absent": _sentence(absent), "can_move": False, "sq": None, "cq": None,
+                               "mode": None},
                     "_pairs": []}
         news = {"_state": self._describe(pair, rings), "_pairs": self._lines(pair, rings)}
         if rings.sq is not None:
@@ -117,7 +118,7 @@ class RingView(Explained):
     def _describe(self, pair, rings):
         mode = getattr(self._ssd, "mode", None)
         state = {"qid": rings.qid, "title": str(self._title), "busy": rings.busy, "retired": rings.retired, "mode": mode and str(mode),
-                 "can_step": hasattr(self._ssd, "step"), "commands": ringacts.choices(pair), "sq": None, "cq": None}
+                 "can_move": ringacts.movable(pair), "can_step": hasattr(self._ssd, "step"), "commands": ringacts.choices(pair), "sq": None, "cq": None}
         seen = rings if rings.sq is not None else self._last if self._last is not None and self._last.qid == rings.qid else None
         for key in ("sq", "cq"):
             ring = seen and getattr(seen, key)
@@ -164,6 +165,8 @@ class RingView(Explained):
         pair = self._shown()
         if pair is None:
             raise UsageError("there is no queue pair yet: create_admin_queue() makes the first")
+        if not ringacts.movable(pair):
+            raise UsageError(f"{pair!r} is recorded: it can be looked at, not moved; a RingView of the controller's own pair can")
         return pair
 
     def _show(self, content):

@@ -171,6 +171,8 @@ def test_the_slider_moves_other_views(lab, page, pictures):
         for _ in range(count):
             page.keyboard.press(key)
         page.wait_for_function(f"{tail} === '{2 if key == 'ArrowRight' else 1}'")
+    bell = page.locator(".nvl-ringview").get_by_role("button", name="ring doorbell")
+    bell.wait_for(state="hidden")                          # the past can't be moved; "now" can
     page.keyboard.press("Home")
     says(page, ".nvl-ringview .nvl-busy", "There is no queue pair 1 at this instant: it is made later.")
     assert not page.locator(".nvl-ringview [data-kind=SQ]").is_visible()
@@ -179,6 +181,7 @@ def test_the_slider_moves_other_views(lab, page, pictures):
     page.keyboard.press("End")
     page.wait_for_function(f"{tail} === '2'")
     page.locator(".nvl-ringview [data-kind=SQ]").wait_for(state="visible")
+    bell.wait_for(state="visible")
     for _ in range(7):
         page.keyboard.press("ArrowLeft")
     page.wait_for_function(f"{tail} === '1'")

@@ -174,6 +174,9 @@ def test_a_ring_view_says_that_an_instant_lacks_its_pair(timeline, recorded):
         timeline.instant = 0
         view.refresh()
         assert view._state["absent"] == words and view._notice.get("kind") != "error"
+        timeline.instant = None
+        view.act("ring")
+        assert not view._state["can_move"] and "is recorded: it can be looked at, not moved" in view._notice["text"]
     finally:
         view.close()
 
