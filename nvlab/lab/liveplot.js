@@ -46,7 +46,7 @@ class NvlPlot extends NvlBase {
       return [name, nvlEl("b", {}, fact)];
     }));
     this.host = nvlEl("div", { class: "nvl-plot-figure", role: "img", id: "nvl" + this.id }, root);
-    this.start().catch((error) => { this.status.textContent = `The figure can't be drawn: ${error}`; });
+    this.start().catch((error) => { this.wrong = `The figure can't be drawn: ${error}`; this.draw(); });
   }
 
   async start() {
@@ -65,7 +65,7 @@ class NvlPlot extends NvlBase {
   // Colours come from the page, so that the figure suits its theme.
   dress() {
     if (!this.doc) return;
-    const style = getComputedStyle(this.root), css = (n) => style.getPropertyValue(n).trim();
+    const style = getComputedStyle(this.root), css = (n) => nvlColour(style.getPropertyValue(n).trim());
     const fg = css("--nvl-dim"), edge = css("--nvl-soft"), font = style.fontFamily;
     for (const m of this.models) {
       if (m.major_label_text_color !== undefined && m.axis_label !== undefined)
@@ -90,7 +90,7 @@ class NvlPlot extends NvlBase {
     const now = this.model.get("_now");
     this.report(now);
     const raw = nvlBytes(this.model, "_window"), names = this.model.get("_columns");
-    if (!this.doc || !raw.byteLength) return;
+    if (this.wrong || !this.doc || !raw.byteLength) return;
     const a = new Float32Array(raw.slice().buffer), n = a.length / names.length;
     const data = Object.fromEntries(names.map((k, i) => [k, Float64Array.from(a.subarray(i * n, (i + 1) * n))]));
     const last = Object.fromEntries(names.map((k) => [k, data[k][n - 1]]));
@@ -139,7 +139,7 @@ class NvlPlot extends NvlBase {
     this.title.textContent = now.title ?? "";
     const errors = now.errors ? `, ${now.errors} errors` : "";
     const total = now.total !== undefined ? `${now.seconds.toFixed(1)} s, ${nvlShort(now.total)} I/Os${errors}` : "";
-    this.status.textContent = {
+    this.status.textContent = this.wrong ?? {
       waiting: "waits for perf to start", running: `running: ${total}`, finished: `finished: ${total}`, failed: now.text,
     }[now.state] ?? "";
     this.root.dataset.state = now.state ?? "";

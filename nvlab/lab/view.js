@@ -20,6 +20,18 @@ const nvlShow = (el, on) => { const d = on ? "" : "none"; if (el.style.display !
 // On a control that takes keys: JupyterLab's own shortcuts (x cuts the cell, 0 0 restarts the kernel) rest while it has the focus.
 const NVL_KEYS = { "data-lm-suppress-shortcuts": "true" };
 
+// A colour of the page's style as #rrggbbaa: who paints by other means than CSS need not know what mixes are.
+const nvlColours = new Map();
+const nvlColour = (css) => {
+  if (!nvlColours.has(css)) {
+    const paint = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d", { willReadFrequently: true });
+    paint.fillStyle = css;
+    paint.fillRect(0, 0, 1, 1);
+    nvlColours.set(css, `#${[...paint.getImageData(0, 0, 1, 1).data].map((v) => v.toString(16).padStart(2, "0")).join("")}`);
+  }
+  return nvlColours.get(css);
+};
+
 const nvlDark = () => document.body.dataset.jpThemeLight === "false" || document.body.classList.contains("vscode-dark");
 
 const nvlText = async (bytes) => {

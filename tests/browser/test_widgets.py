@@ -118,6 +118,23 @@ PLOT = ("from tests.lab.fake_nvme import FakePerf\nfrom nvlab.lab import LivePlo
         "import time; time.sleep(4)")
 
 
+# What Bokeh drew with, and what the page's style says: {name: [has, should have]}, each as the red, green, blue, alpha that a canvas makes of it.
+COLOURS = """() => {
+  const root = document.querySelector('.nvl-liveplot'), style = getComputedStyle(root);
+  const paint = Object.assign(document.createElement('canvas'), {width: 1, height: 1}).getContext('2d');
+  const rgb = (colour) => {
+    paint.clearRect(0, 0, 1, 1);
+    paint.fillStyle = colour;
+    paint.fillRect(0, 0, 1, 1);
+    return [...paint.getImageData(0, 0, 1, 1).data];
+  };
+  const models = Bokeh.documents.flatMap((doc) => doc.roots()).flatMap((r) => [...r.references()]);
+  const pairs = ['iops', 'avg', 'p50', 'p99'].map((name) => [name, models.find((m) => m.name === name && m.glyph).glyph.line_color.value]);
+  const axis = models.find((m) => m.major_label_text_color !== undefined && m.axis_label !== undefined);
+  return Object.fromEntries([...pairs, ['dim', axis.major_label_text_color]].map(([n, has]) => [n, [rgb(has), rgb(style.getPropertyValue('--nvl-' + n))]]));
+}"""
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_the_plot_moves_while_a_cell_blocks(lab, page, pictures, dark):
     """Points arrive ten times a second although the kernel is in the middle of a cell."""
@@ -135,6 +152,8 @@ def test_the_plot_moves_while_a_cell_blocks(lab, page, pictures, dark):
     book.show(".nvl-liveplot")
     assert page.locator(".bk-Figure").count() == 2
     assert "IOPS" in page.locator("[data-curve='iops']").text_content()
+    for name, (has, wanted) in page.evaluate(COLOURS).items():
+        assert has == pytest.approx(wanted, abs=3), f"the figure draws {name} in {has}, the page's style says {wanted}"
     page.screenshot(path=pictures / f"plot-{'dark' if dark else 'light'}.png")
     assert_accessible(page, ".nvl-liveplot")
     assert not page.problems
