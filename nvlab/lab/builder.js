@@ -52,6 +52,7 @@ class NvlBuilder extends NvlBase {
     super(model, root);
     root.setAttribute("data-lm-suppress-shortcuts", "true");
     this.head();
+    this.why = new NvlWhy(this);
     this.chooser(root);
     const main = nvlEl("div", { class: "nvl-build" }, root);
     this.form = nvlEl("div", { class: "nvl-args", role: "group", "aria-label": "fields of the command" }, main);

@@ -8,7 +8,7 @@ import traitlets
 
 from nvlab.host.prp import build_prp
 from nvlab.lab import assets, memfields, safety
-from nvlab.lab.view import View
+from nvlab.lab.whyview import Explained
 from nvlab.spec.commands import ADMIN, NVM, Command, _parameters, cmd
 from nvlab.spec.errors import NvmeStatusError, UsageError
 from nvlab.spec.render import Table
@@ -50,7 +50,7 @@ def data_length(command, block=512):
     return 4096
 
 
-class CommandBuilder(View):
+class CommandBuilder(Explained):
     """A form for any command, on a controller with at least an admin queue.
 
     The page builds the 64 bytes by itself. A data buffer is allocated when the command moves data (`data` is that buffer), its
@@ -59,8 +59,8 @@ class CommandBuilder(View):
     On a drive that isn't embedded or QEMU's, what changes its contents has to be confirmed.
     """
 
-    _esm = assets.script("decode.js", "hexpane.js", "dwords.js", "builder.js")
-    _css = assets.style("hexpane.css", "builder.css")
+    _esm = assets.script("why.js", "decode.js", "hexpane.js", "dwords.js", "builder.js")
+    _css = assets.style("why.css", "hexpane.css", "builder.css")
     _forms = traitlets.Instance(ipywidgets.Widget).tag(sync=True, **ipywidgets.widget_serialization)
     _answer = traitlets.Dict().tag(sync=True)
     _data = traitlets.Bytes().tag(sync=True)
@@ -75,6 +75,9 @@ class CommandBuilder(View):
         if command is None or not int(command.prp1):
             self._provide(self.command)
         super().__init__(_forms=assets.Library.get("forms", "2.0", lambda: json.dumps(forms_json()).encode()), **kwargs)
+
+    def explained(self):
+        return self._ctrl
 
     # -- the data buffer
 

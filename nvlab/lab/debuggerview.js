@@ -55,8 +55,6 @@ class NvlDebuggerView extends NvlBase {
     if (!this.buttons[act].disabled) this.send(act);
   }
 
-  close() { this.why.close(); }
-
   draw() {
     const s = this.state;
     if (!s.state) return;

@@ -106,7 +106,6 @@ class NvlExplorer extends NvlBase {
 
   close() {
     this.closed = true;
-    this.why.close();
     this.model.off("change:_made", this.onMade);
     this.model.off("change:tab", this.onTab);
     for (const { view } of this.tabs.values()) Promise.resolve(view).then((made) => made?.remove()).catch(() => {});

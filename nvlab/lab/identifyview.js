@@ -4,6 +4,7 @@ class NvlIdentify extends NvlBase {
   constructor(model, root) {
     super(model, root);
     this.head();
+    this.why = new NvlWhy(this);
     this.tools();
     const box = nvlEl("div", { class: "nvl-id-box", tabindex: "0", role: "group", "aria-label": "members", ...NVL_KEYS }, root);
     this.table = nvlEl("table", { class: "nvl-id-table" }, box);

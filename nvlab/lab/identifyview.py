@@ -3,7 +3,7 @@
 import traitlets
 
 from nvlab.lab import assets, static
-from nvlab.lab.view import View
+from nvlab.lab.whyview import Explained
 from nvlab.spec import describe
 from nvlab.spec.errors import UsageError
 from nvlab.spec.identify import IdentifyController
@@ -17,7 +17,7 @@ PARTS = ((0, "Capabilities and features"), (256, "Admin command set"), (512, "I/
 CLIP = 48
 
 
-class IdentifyView(View):
+class IdentifyView(Explained):
     """Identify Controller and Identify Namespace of `ctrl`: each member with its bits, value, meaning and place.
 
     With `other`, a second controller, both stand side by side and what differs is marked. Either may also be an
@@ -25,8 +25,8 @@ class IdentifyView(View):
     `shown` names the structure that is shown: "Controller", "Namespace 1", …
     """
 
-    _esm = assets.script("identifyview.js")
-    _css = assets.style("identifyview.css")
+    _esm = assets.script("why.js", "identifyview.js")
+    _css = assets.style("why.css", "identifyview.css")
     _rows = traitlets.List().tag(sync=True)
     TABLES = False
     LONG = frozenset({"read"})
@@ -35,6 +35,9 @@ class IdentifyView(View):
         self._sides = [_Side(ctrl), *([_Side(other)] if other is not None else [])]
         self._title, self.shown = title, CONTROLLER
         super().__init__(**kwargs)
+
+    def explained(self):
+        return self._sides[0].ctrl
 
     def watched(self):
         """These structures hardly ever change: they are read when asked for, not by the clock."""

@@ -38,6 +38,7 @@ class NvlPlot extends NvlBase {
     const top = nvlEl("div", { class: "nvl-plot-top" }, root);
     this.title = nvlEl("span", { class: "nvl-plot-title" }, top);
     this.status = nvlEl("span", { class: "nvl-plot-state", role: "status" }, top);
+    this.why = new NvlWhy(this);
     const facts = nvlEl("div", { class: "nvl-plot-facts" }, root);
     this.facts = Object.fromEntries(NVL_CURVES.map(([name, label]) => {
       const fact = nvlEl("span", { class: `nvl-plot-fact nvl-plot-${name}`, "data-curve": name }, facts);

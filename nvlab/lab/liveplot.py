@@ -8,14 +8,14 @@ import numpy as np
 import traitlets
 
 from nvlab.lab import assets, static
-from nvlab.lab.view import View
+from nvlab.lab.whyview import Explained
 
 COLUMNS = ("t", "iops", "mibps", "avg", "p50", "p99")
 WINDOW = 600             # points kept: a minute at ten a second
 SPARKS = "▁▂▃▄▅▆▇█"
 
 
-class LivePlot(View):
+class LivePlot(Explained):
     """IOPS, MiB/s and latency of a `Perf` against time, `rate` points a second (at most 20), the last minute of it.
 
     Each point is the mean over the time since the point before. Everything is pushed from a thread of its own and
@@ -23,8 +23,8 @@ class LivePlot(View):
     is not stopped by it.
     """
 
-    _esm = assets.script("liveplot.js")
-    _css = assets.style("liveplot.css")
+    _esm = assets.script("why.js", "liveplot.js")
+    _css = assets.style("why.css", "liveplot.css")
     _lib = traitlets.Instance(ipywidgets.Widget).tag(sync=True, **ipywidgets.widget_serialization)
     _item = traitlets.Unicode().tag(sync=True)
     _columns = traitlets.List(list(COLUMNS)).tag(sync=True)
@@ -40,6 +40,9 @@ class LivePlot(View):
         super().__init__(_lib=assets.bokeh_library(), _item=_figure_json(), **kwargs)
         self._views["start"] = time.monotonic()        # until a page says what it sees; perf may start a little later
         self._publisher.start()
+
+    def explained(self):
+        return getattr(self._perf, "controller", None)
 
     def look(self):
         """One point now, while perf runs; a run that is over stays as it is."""

@@ -5,6 +5,7 @@ class NvlMemoryView extends NvlBase {
     super(model, root);
     root.setAttribute("data-lm-suppress-shortcuts", "true");
     this.head();
+    this.why = new NvlWhy(this);
     const bar = nvlEl("div", { class: "nvl-bar", role: "group", "aria-label": "what is shown" }, root);
     const label = nvlEl("label", { class: "nvl-mem-label" }, bar, "structure");
     this.kind = nvlEl("select", { class: "nvl-input", "aria-label": "structure that the bytes are" }, label);

@@ -6,7 +6,7 @@ import traitlets
 from nvlab.lab import assets, memfields, static
 from nvlab.lab.prpdraw import prp_svg
 from nvlab.lab.prpwalk import walk
-from nvlab.lab.view import View
+from nvlab.lab.whyview import Explained
 from nvlab.spec.command_view import Command, Completion
 from nvlab.spec.errors import UsageError
 from nvlab.spec.struct import Struct
@@ -14,7 +14,7 @@ from nvlab.spec.struct import Struct
 WINDOW = 4096            # bytes that a page shows at a time
 
 
-class MemoryView(View):
+class MemoryView(Explained):
     """Memory as a drive sees it: a field lights its bytes, a byte its field.
 
     `memory` is a buffer (ctrl.alloc()'s, bytes, an array), a structure or command, a queue with `slot`
@@ -23,15 +23,15 @@ class MemoryView(View):
     Raises UsageError for what isn't memory, or a structure that nobody knows.
     """
 
-    _esm = assets.script("hexpane.js", "memview.js")
-    _css = assets.style("hexpane.css", "memview.css")
+    _esm = assets.script("why.js", "hexpane.js", "memview.js")
+    _css = assets.style("why.css", "hexpane.css", "memview.css")
     _bytes = traitlets.Bytes().tag(sync=True)
     _fields = traitlets.List().tag(sync=True)
     TABLES, PERIOD = False, 0.2
 
     def __init__(self, memory, struct=None, slot=None, title=None, **kwargs):
         self._memory, self._name, self._at = memory, title, 0
-        self._kind, self._ctrl, self._base = memfields.kind_of(struct), None, 0
+        self._kind, self._ctrl, self._owner, self._base = memfields.kind_of(struct), None, None, 0
         if hasattr(memory, "dma"):
             self._of_controller(memory)
         elif hasattr(memory, "entries") and hasattr(memory, "qid"):
@@ -46,9 +46,13 @@ class MemoryView(View):
             memfields.view_of(self._kind, self._shown())         # too small is said now
         super().__init__(**kwargs)
 
+    def explained(self):
+        return self._owner
+
     def _of_controller(self, ctrl):
         pool = ctrl.dma
-        self._ctrl, self._memory, self._base, self._name = ctrl, None, pool.base, self._name or f"DMA memory of {ctrl.address}"
+        self._ctrl = self._owner = ctrl
+        self._memory, self._base, self._name = None, pool.base, self._name or f"DMA memory of {ctrl.address}"
         if self._kind is None and ctrl.admin is not None:
             self._kind, self._at = "admin SQE", ctrl.admin.sq.iova - self._base
 
@@ -63,7 +67,7 @@ class MemoryView(View):
         if slot is None or not 0 <= slot < queue.depth:
             raise UsageError(f"slot={slot}: which entry of the queue, 0 to {queue.depth - 1}")
         sq = queue.entries.shape[1] == 64
-        self._memory = queue.entries[slot]
+        self._memory, self._owner = queue.entries[slot], getattr(getattr(queue, "pair", None), "controller", None)
         self._kind = self._kind or (("admin SQE" if queue.qid == 0 else "I/O SQE") if sq else "CQE")
         self._name = self._name or f"{'SQ' if sq else 'CQ'}{queue.qid} slot {slot}"
 
@@ -168,15 +172,15 @@ def hexdump(raw, most=24, base=0):
     return "\n".join(lines)
 
 
-class PrpView(View):
+class PrpView(Explained):
     """Where a command's data lies: PRP1, PRP2 and the PRP lists walked as the drive walks them, bad entries marked.
 
     `PrpView(ctrl, command, length)` or `PrpView(ctrl, prp1=…, prp2=…, length=…)`, addresses as numbers or buffers. Click an entry
     or a page to read its bytes. `walk` is the Walk as memory stands now. Raises UsageError for a length that can't be.
     """
 
-    _esm = assets.script("hexpane.js", "prpview.js")
-    _css = assets.style("hexpane.css", "memview.css")
+    _esm = assets.script("why.js", "hexpane.js", "prpview.js")
+    _css = assets.style("why.css", "hexpane.css", "memview.css")
     _svg = traitlets.Unicode().tag(sync=True)
     _bytes = traitlets.Bytes().tag(sync=True)
     _fields = traitlets.List().tag(sync=True)
@@ -194,6 +198,9 @@ class PrpView(View):
         self._prps = int(getattr(prp1, "iova", prp1)), int(getattr(prp2, "iova", prp2)), int(length)
         self._follow()
         super().__init__(**kwargs)
+
+    def explained(self):
+        return self._ctrl
 
     def _follow(self):
         prp1, prp2, length = self._prps

@@ -82,6 +82,7 @@ class NvlPerfView extends NvlBase {
     root.setAttribute("data-lm-suppress-shortcuts", "true");
     this.head();
     this.pill = nvlEl("span", { class: "nvl-pill" }, this.title.parentElement);
+    this.why = new NvlWhy(this);
     this.form = new NvlPerfForm(this, root);
     this.confirm = nvlEl("label", { class: "nvl-confirm" }, root);
     this.sure = nvlEl("input", { type: "checkbox" }, this.confirm);

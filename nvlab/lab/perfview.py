@@ -10,7 +10,7 @@ import traitlets
 from nvlab.host.perf import WORKLOADS, Perf
 from nvlab.lab import assets, perfruns, safety, static
 from nvlab.lab.perfruns import BINS, COLUMNS, FROM_NS, PER_DECADE, Results, Run, Samples, describe
-from nvlab.lab.view import View
+from nvlab.lab.whyview import Explained
 from nvlab.spec.errors import QueueBusy, UsageError
 
 SAMPLE_S = 0.2           # between two samples of a run
@@ -21,7 +21,7 @@ NAMES = ("workload", "mix", "io_size", "depth", "qpairs", "seconds", "interrupts
 MODES = {"inline": "inline: in the loop that asks", "thread": "thread: on a core of its own"}
 
 
-class PerfView(View):
+class PerfView(Explained):
     """Perf with a face: what to measure, start and stop, throughput and latency while it runs, runs beside each other, depth sweeps.
 
     `ctrl` is a Controller that is ready. Keywords set the form (workload, mix, io_size, depth, qpairs, seconds, interrupts, and
@@ -29,8 +29,8 @@ class PerfView(View):
     background threads; `close()` ends them.
     """
 
-    _esm = assets.script("perfchart.js", "perfplots.js", "perfruns.js", "perfview.js")
-    _css = assets.style("perfview.css")
+    _esm = assets.script("why.js", "perfchart.js", "perfplots.js", "perfruns.js", "perfview.js")
+    _css = assets.style("why.css", "perfview.css")
     _live = traitlets.Bytes().tag(sync=True)
     _heat = traitlets.Bytes().tag(sync=True)
     _hist = traitlets.Bytes().tag(sync=True)
@@ -49,6 +49,9 @@ class PerfView(View):
         self._phase, self._job, self._samples, self._sent = "idle", None, Samples(), None
         self._halt, self._driver, self._plan = threading.Event(), None, []
         super().__init__()
+
+    def explained(self):
+        return self._ctrl
 
     def _defaults(self):
         ssd = getattr(self._ctrl, "ssd", None)

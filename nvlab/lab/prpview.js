@@ -5,6 +5,7 @@ class NvlPrpView extends NvlBase {
     super(model, root);
     root.setAttribute("data-lm-suppress-shortcuts", "true");
     this.head();
+    this.why = new NvlWhy(this);
     const bar = nvlEl("div", { class: "nvl-bar", role: "group", "aria-label": "PRPs to walk" }, root);
     this.inputs = Object.fromEntries(["prp1", "prp2", "length"].map((name) => {
       const label = nvlEl("label", { class: "nvl-mem-label" }, bar, name);

@@ -143,7 +143,6 @@ class NvlRegisters extends NvlBase {
   }
 
   close() {
-    this.why.close();
     clearTimeout(this.timer);
   }
 

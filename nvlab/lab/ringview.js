@@ -181,7 +181,6 @@ class NvlView extends NvlBase {
   }
 
   close() {
-    this.why.close();
     this.hurry();
   }
 

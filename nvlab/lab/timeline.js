@@ -30,7 +30,6 @@ class NvlTimeline extends NvlBase {
   soon() { this.queued ||= requestAnimationFrame(() => { this.queued = 0; this.draw(); }); }
 
   close() {
-    this.why.close();
     this.model.off("change:_goto", this.onGoto);
     this.resized.disconnect();
     clearTimeout(this.timer);

@@ -177,6 +177,7 @@ const nvlRender = (View, name) => ({
       model.off("change:_seq", painter.soon);
       model.off("change:_notice", tell);
       send("gone");
+      view.why?.close();
       view.close();
     };
   },

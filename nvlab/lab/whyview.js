@@ -15,8 +15,6 @@ class NvlWhyView extends NvlBase {
     nvlSay(this.sub, this.state.title ?? "");
     this.why.draw();
   }
-
-  close() { this.why.close(); }
 }
 
 export default nvlRender(NvlWhyView, "nvl-whyview");

@@ -6,8 +6,9 @@ import types
 import pytest
 
 import nvlab
-from nvlab import cmd
+from nvlab import cmd, lab
 from nvlab.lab import DebuggerView, Timeline, WhyView, whyview
+from nvlab.lab.view import View
 
 
 @pytest.fixture
@@ -69,3 +70,34 @@ def test_a_controller_that_is_gone_is_no_trouble(ctrl):
     view.ask_why(0)
     assert view._why == {}
     view.close()
+
+
+VIEWS = {
+    "RingView": lambda ctrl: lab.RingView(ctrl), "RegistersView": lambda ctrl: lab.RegistersView(ctrl),
+    "Timeline": lambda ctrl: lab.Timeline(nvlab.Trace(ctrl)), "DebuggerView": lambda ctrl: lab.DebuggerView(ctrl),
+    "MemoryView": lambda ctrl: lab.MemoryView(ctrl), "MemoryView of a slot": lambda ctrl: lab.MemoryView(ctrl.admin.sq, slot=0),
+    "PrpView": lambda ctrl: lab.PrpView(ctrl, prp1=ctrl.alloc(4096), length=4096), "CommandBuilder": lambda ctrl: lab.CommandBuilder(ctrl),
+    "IdentifyView": lambda ctrl: lab.IdentifyView(ctrl), "PerfView": lambda ctrl: lab.PerfView(ctrl),
+    "LivePlot": lambda ctrl: lab.LivePlot(nvlab.Perf(ctrl)), "WhyView": lambda ctrl: lab.WhyView(ctrl),
+    "Explorer": lambda ctrl: nvlab.explore(ctrl),
+}
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_every_view_says_why(name):
+    """The checker's sentence is in each view; its strip is a part of the script that the page gets."""
+    with nvlab.attach("embedded:mode=inline,size=4M") as ctrl:
+        view = VIEWS[name](ctrl)
+        try:
+            ctrl.ssd.mode = "manual"
+            ctrl.admin.sq.post(cmd.identify(cns=1, prp1=ctrl.alloc(4096)))
+            view.STILL = 0.0
+            view.ask_why(age=0)
+            assert "the doorbell was never rung" in view._why["sentence"] and view._why["severity"] == "waiting"
+            assert "class NvlWhy " in view._esm and "new NvlWhy(this" in view._esm
+        finally:
+            view.close()
+
+
+def test_no_view_is_missing_from_the_list():
+    assert {name for name in lab.__all__ if name != "explore" and issubclass(getattr(lab, name), View)} == {name.split()[0] for name in VIEWS}
