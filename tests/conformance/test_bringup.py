@@ -1,5 +1,4 @@
 """From reset to the first command and back: each step alone, the rings by hand, shutdown, and starting over."""
-import time
 
 import pytest
 
@@ -7,19 +6,10 @@ import nvlab
 from nvlab.spec.commands import cmd
 from nvlab.spec.errors import ControllerGone, InvalidQueueIdentifier, UsageError
 from nvlab.spec.identify import IdentifyController
+from tests.waiting import holds
 
 STEPS = ["disable", "create admin queue", "enable", "identify controller", "configure host behavior", "configure async events",
          "number of queues", "identify namespaces"]
-
-
-def wait_for(condition, seconds=5.0):
-    """True as soon as `condition()` holds; False after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.001)
-    return True
 
 
 def test_a_probe_writes_nothing(device):
@@ -92,7 +82,7 @@ def test_the_rings_by_hand(device, depth):
             assert cq.poll() is None             # the drive moves on step() only
             assert ctrl.ssd.step().state == "completed"
         else:
-            assert wait_for(lambda: cq.pump() or cq.has_new())
+            assert holds(lambda: cq.pump() or cq.has_new())
         assert cq.peek().p == phase and cq.has_new() and cq.head == head
         completion = cq.poll()
         assert completion.ok and completion.p == phase and completion.sqhd == sq.tail == sq.head
@@ -119,7 +109,7 @@ def test_one_doorbell_for_many_commands(device):
     sq.ring()
     device.settle(ctrl)
     seen = []
-    assert wait_for(lambda: [seen.append(c) for c in iter(cq.poll, None)] and False or len(seen) == 15)
+    assert holds(lambda: [seen.append(c) for c in iter(cq.poll, None)] and False or len(seen) == 15)
     cq.ring()
     assert sorted(int(c.cid) for c in seen) == list(range(15)) and all(c.ok for c in seen)
     assert all(bytes(b[4:14]) == bytes(buffers[0][4:14]) for b in buffers) and sq.space == 15

@@ -6,6 +6,7 @@ import pytest
 import nvlab
 from nvlab import Perf
 from nvlab.spec import errors
+from tests.waiting import holds
 
 
 @pytest.fixture
@@ -54,8 +55,7 @@ def test_a_slow_drive_is_slept_for():
 
 def test_stopped_in_time(perf_ctrl):
     perf = Perf(perf_ctrl, seconds=60, depth=4, nsids=[1], interrupts=True).start()
-    while not perf.snapshot().ios:
-        time.sleep(0.001)
+    assert holds(lambda: perf.snapshot().ios)
     begin = time.monotonic()
     assert perf.stop().ended == "stopped" and time.monotonic() - begin < 1
 
@@ -67,8 +67,7 @@ def test_a_mask_costs_time_only(perf_ctrl):
 
 def test_a_reset_cuts_it_off(perf_ctrl):
     perf = Perf(perf_ctrl, seconds=60, depth=4, nsids=[1], interrupts=True).start()
-    while not perf.snapshot().ios:
-        time.sleep(0.001)
+    assert holds(lambda: perf.snapshot().ios)
     perf_ctrl.disable()
     with pytest.raises(errors.ControllerError, match="reset"):
         perf.wait()

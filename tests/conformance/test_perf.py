@@ -1,5 +1,4 @@
 """The perf loop on every device: exact counts, verified data, repeatable seeds, and what it refuses."""
-import time
 
 import numpy as np
 import pytest
@@ -7,6 +6,7 @@ import pytest
 from nvlab import Perf
 from nvlab.spec import errors
 from nvlab.spec.commands import cmd
+from tests.waiting import holds
 
 from .conftest import says
 
@@ -52,8 +52,7 @@ def test_by_time_with_warmup_and_early_stop(perf_ctrl):
     assert result.ended == "time" and result.ios > 0 and result.errors == 0
     perf = Perf(perf_ctrl, workload="write", io_size=4096, depth=8, seconds=60, nsids=[1]).start()
     first = perf.snapshot()
-    while perf.snapshot().ios <= first.ios:
-        time.sleep(0.001)
+    assert holds(lambda: perf.snapshot().ios > first.ios)
     with pytest.raises(errors.UsageError, match="before the run has ended"):
         perf.result()
     with pytest.raises(errors.UsageError, match="under way"):
@@ -121,11 +120,9 @@ def test_verify_notices_wrong_data(device):
         perf = Perf(ctrl, workload="read", io_size=512, depth=1, seconds=30, verify=True, seed=1)
         perf.start()
         other = ctrl.io_queue()
-        while not perf.snapshot().ios:
-            time.sleep(0.001)
+        assert holds(lambda: perf.snapshot().ios)
         other.execute(cmd.write_zeroes(nsid=1, slba=0, nlb=ns.blocks - 1))
-        while not perf.snapshot().miscompares:
-            time.sleep(0.001)
+        assert holds(lambda: perf.snapshot().miscompares)
         assert perf.stop().miscompares > 0
         return
     ctrl = device.attach(size="1M", bdev="null")

@@ -5,11 +5,12 @@ import time
 
 import numpy as np
 import pytest
+from nvlab._core.trace import Kind
 
 from nvlab import Perf, Trace
-from nvlab._core.trace import Kind
 from nvlab.spec import errors
 from nvlab.spec.commands import cmd
+from tests.waiting import holds
 
 from .conftest import says
 
@@ -141,8 +142,7 @@ def test_perf_in_flight_during_a_reset(device, ctrl):
     device.moves_by_itself(ctrl)
     mine = ctrl.create_io_queue_pair(4)
     perf = Perf(ctrl, workload="randrw", depth=32, qpairs=2, seconds=60).start()
-    while not perf.snapshot().ios:
-        time.sleep(0.001)
+    assert holds(lambda: perf.snapshot().ios)
     ctrl.reset()
     with pytest.raises(errors.ControllerError, match="reset"):
         perf.wait()
@@ -178,8 +178,7 @@ def test_an_on_done_that_raises_does_not_disturb_the_reset(ctrl):
         pair.submit(cmd.flush(nsid=1), on_done=explode)
     with pytest.raises(ZeroDivisionError):
         ctrl.reset()
-        while not pair.poll() or len(ends) < 3:  # (QEMU may have been faster)
-            pass
+        assert holds(lambda: pair.poll() and len(ends) >= 3)     # QEMU may have been faster
     assert len(ends) == 3
     usable(ctrl, pair)
 

@@ -10,6 +10,7 @@ import nvlab
 from nvlab import Perf
 from nvlab.spec import errors
 from nvlab.spec.commands import cmd
+from tests.waiting import holds
 
 from .conftest import says
 
@@ -54,10 +55,7 @@ def test_attach_to_one_that_is_never_ready(monkeypatch):
     before = threading.active_count()
     with pytest.raises(errors.ControllerTimeout, match="CAP.TO"):
         nvlab.attach("embedded:mode=thread")
-    deadline = time.monotonic() + 2
-    while threading.active_count() > before and time.monotonic() < deadline:
-        time.sleep(0.005)
-    assert threading.active_count() == before    # closed again, its thread gone
+    assert holds(lambda: threading.active_count() == before, 2)    # closed again, its thread gone
 
 
 def test_fatal_status(device):

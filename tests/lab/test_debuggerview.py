@@ -8,6 +8,7 @@ import nvlab
 from nvlab.lab import DebuggerView
 from nvlab.lab.debuggerview import code_of
 from nvlab.spec.errors import UsageError
+from tests.waiting import holds
 
 
 @pytest.fixture
@@ -61,9 +62,7 @@ def test_the_notebook_stays_free_and_its_own_words_count(view, ctrl):
     began = time.monotonic()
     view._on_message(view, {"do": "run", "view": "a", "code": "ctrl.start()"}, [])
     assert time.monotonic() - began < 1
-    deadline = time.monotonic() + 5
-    while view.debugger.stopped is None and time.monotonic() < deadline:
-        time.sleep(0.01)
+    assert holds(lambda: view.debugger.stopped is not None)
     assert int(ctrl.regs.CC) & 1 == 0
     view._worker.join(5)
     view.debugger.detach()

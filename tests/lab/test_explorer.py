@@ -1,7 +1,6 @@
 """The explorer: tabs made when they are asked for, what it records, what it owns, and its end."""
 
 import threading
-import time
 import types
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 import nvlab
 from nvlab.lab import explorer as module
 from nvlab.lab.tabs import TABS
+from tests.waiting import holds
 
 
 @pytest.fixture
@@ -67,10 +67,7 @@ def test_it_owns_the_controller_that_it_made():
     explorer.close()
     explorer.close()
     assert explorer.ctrl.closed
-    deadline = time.monotonic() + 5
-    while (left := [t.name for t in threading.enumerate() if t not in before and t.name.startswith("nvlab-")]) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not left
+    assert holds(lambda: not [t.name for t in threading.enumerate() if t not in before and t.name.startswith("nvlab-")])
 
 
 def test_a_controller_that_is_given_stays_open():

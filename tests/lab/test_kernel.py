@@ -9,7 +9,8 @@ pytest.importorskip("ipykernel", reason="needs the lab extra")
 
 from jupyter_client.manager import start_new_kernel  # noqa: E402
 
-from tests.pci.test_process import alive, wait_until  # noqa: E402
+from tests.pci.test_process import alive  # noqa: E402
+from tests.waiting import holds  # noqa: E402
 
 GONE_WITHIN = 5.0      # seconds
 BLOCKING = {
@@ -118,7 +119,7 @@ def test_a_restart_leaves_no_qemu_thread_or_socket(kernel):
     kernel.restart()
     after = kernel.ask("__import__('os').getpid()")
     assert after != before
-    assert wait_until(lambda: not alive(before) and not alive(qemu), GONE_WITHIN), f"alive: {[pid for pid in (before, qemu) if alive(pid)]}"
+    assert holds(lambda: not alive(before) and not alive(qemu), GONE_WITHIN), f"alive: {[pid for pid in (before, qemu) if alive(pid)]}"
     assert not children(after) and not maps(after, "nvlab-")
     assert not any("nvlab" in name for name in held(after))
     assert not kernel.ask("[t.name for t in __import__('threading').enumerate() if t.name.startswith('nvlab')]")

@@ -9,13 +9,7 @@ import pytest
 from nvlab.lab import LivePlot
 from nvlab.lab.liveplot import spark
 from tests.lab.fake_nvme import FakePerf, snapshot
-
-
-def until(condition, seconds=5):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)
+from tests.waiting import holds
 
 
 def test_points_arrive_while_perf_runs_and_stop_with_it():
@@ -23,10 +17,10 @@ def test_points_arrive_while_perf_runs_and_stop_with_it():
     plot = LivePlot(perf, rate=20)
     assert plot._now["state"] == "waiting" and "no I/O yet" in str(plot)
     perf.start()
-    until(lambda: len(plot._points) >= 3)
+    assert holds(lambda: len(plot._points) >= 3)
     assert plot._now["state"] == "running"
     perf.stop()
-    until(lambda: plot._now["state"] == "finished")
+    assert holds(lambda: plot._now["state"] == "finished")
     plot._on_message(plot, {"do": "here", "view": "reloaded"}, [])
     plot.refresh()
     assert plot._now["state"] == "finished"
@@ -41,7 +35,7 @@ def test_points_arrive_while_perf_runs_and_stop_with_it():
 def test_a_new_run_starts_a_new_curve():
     perf = FakePerf().start()
     plot = LivePlot(perf, rate=20)
-    until(lambda: len(plot._points) >= 3)
+    assert holds(lambda: len(plot._points) >= 3)
     perf.began = time.monotonic() - 0.05
     plot.refresh()
     assert len(plot._points) <= 2 and plot._points[0, 0] == 0
@@ -81,7 +75,7 @@ def test_the_window_is_bounded():
 def test_still_picture_and_spark():
     perf = FakePerf().start()
     plot = LivePlot(perf, rate=20)
-    until(lambda: len(plot._points) >= 2)
+    assert holds(lambda: len(plot._points) >= 2)
     data, _ = plot._repr_mimebundle_()
     assert "polyline" in data["image/svg+xml"] and data["text/plain"].startswith("read, 512 B")
     plot.close()

@@ -1,7 +1,6 @@
 """RingView without a page: what it would tell one, its buttons, its thread, and what stands in for it."""
 
 import threading
-import time
 
 import pytest
 
@@ -9,6 +8,7 @@ from nvlab.lab import RingView
 from nvlab.spec.errors import UsageError
 from nvlab.tools.draw import LIVES
 from tests.lab.fake_nvme import FakeQueuePair, FakeSsd, identify
+from tests.waiting import holds
 
 
 @pytest.fixture
@@ -106,14 +106,9 @@ def test_the_thread_runs_while_a_page_looks_and_ends_with_it(pair, view):
     assert view._publisher.alive
     before = view._seq
     pair.sq.post(identify())
-    deadline = time.monotonic() + 5
-    while view._seq == before and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert view._seq == before + 1
+    assert holds(lambda: view._seq == before + 1)
     view._on_message(view, {"do": "gone", "view": "a"}, [])
-    while view._publisher.alive and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert not view._publisher.alive
+    assert holds(lambda: not view._publisher.alive)
     view._on_message(view, {"do": "here", "view": "b"}, [])
     assert view._publisher.alive
     view.close()

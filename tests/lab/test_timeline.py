@@ -1,16 +1,16 @@
 """Timeline without a page: what it tells one, what it is asked, and what stands in for it."""
 import threading
-import time
 
 import numpy as np
 import pytest
+from nvlab._core.trace import Kind
 
 import nvlab
-from nvlab._core.trace import Kind
 from nvlab.lab import RegistersView, Timeline, past
 from nvlab.lab.timeline_model import BINS, MOST, PACKED, Level
 from nvlab.spec import registers
 from nvlab.spec.errors import UsageError
+from tests.waiting import holds
 
 
 @pytest.fixture(scope="module")
@@ -227,10 +227,7 @@ def test_a_trace_is_followed_while_it_records_and_somebody_looks():
         assert view._state["on"] and view._state["total"] == 0 and not view._publisher.alive
         view._on_message(view, {"do": "here", "view": "a"}, [])
         ctrl.namespaces[1].read(0, 1)
-        deadline = time.monotonic() + 5
-        while view._state["total"] == 0 and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert view._state["total"] > 5 and len(events(view)) == view._state["total"]
+        assert holds(lambda: view._state["total"] > 5 and len(events(view)) == view._state["total"])
         assert view.pair(1).sq is ctrl.io[1].sq, "the end of a trace is now"
         trace.stop()
         view.refresh()

@@ -1,6 +1,5 @@
 """The checker in the notebook: WhyView, and the strip of other views."""
 import threading
-import time
 import types
 
 import pytest
@@ -9,6 +8,7 @@ import nvlab
 from nvlab import cmd, lab
 from nvlab.lab import DebuggerView, Timeline, WhyView, whyview
 from nvlab.lab.view import View
+from tests.waiting import holds
 
 
 @pytest.fixture
@@ -36,10 +36,7 @@ def test_it_is_asked_only_while_somebody_looks(ctrl):
     view = WhyView(ctrl)
     view._on_message(view, {"do": "here", "view": "a"}, [])
     ctrl.admin.sq.post(cmd.identify(cns=1, prp1=ctrl.alloc(4096)))
-    deadline = time.monotonic() + 5
-    while view._why["ok"] and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not view._why["ok"]
+    assert holds(lambda: not view._why["ok"])
     view.close()
     assert not [t for t in threading.enumerate() if t.name.startswith("nvlab-why")]
 

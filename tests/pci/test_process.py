@@ -11,6 +11,7 @@ import time
 import pytest
 
 from nvlab.pci.process import Child, above_stdio, anonymous_file, fd_path
+from tests.waiting import holds
 
 SLEEP = ["/bin/sleep", "60"]
 
@@ -22,13 +23,6 @@ def alive(pid):
             return file.read().rpartition(")")[2].split()[0] not in "ZX"
     except (FileNotFoundError, ProcessLookupError):
         return False
-
-
-def wait_until(condition, seconds=5):
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return condition()
 
 
 @pytest.fixture
@@ -50,7 +44,7 @@ def test_stop_is_quick_final_and_repeatable(child):
 
 def test_a_child_that_ignores_sigterm_is_killed():
     child = Child(["/bin/sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done"])
-    assert wait_until(lambda: "ready" in child.output())
+    assert holds(lambda: "ready" in child.output())
     child.stop(patience=0.2)
     assert child.ending() == "was killed by SIGKILL"
 
@@ -107,7 +101,7 @@ def test_whatever_ends_us_ends_the_child(body):
     parent, pid = run_parent(body)
     with parent:
         parent.wait(20)
-    assert wait_until(lambda: not alive(pid))
+    assert holds(lambda: not alive(pid))
 
 
 def test_kill_from_outside_ends_the_child():
@@ -115,7 +109,7 @@ def test_kill_from_outside_ends_the_child():
     with parent:
         assert alive(pid)
         parent.kill()
-    assert wait_until(lambda: not alive(pid))
+    assert holds(lambda: not alive(pid))
 
 
 def test_a_fork_leaves_the_child_alone_and_can_start_its_own():
@@ -134,7 +128,7 @@ def test_a_fork_leaves_the_child_alone_and_can_start_its_own():
         assert parent.stdout.readline().split() == ["0", "None"]
         assert alive(pid)
         parent.kill()
-    assert wait_until(lambda: not alive(pid))
+    assert holds(lambda: not alive(pid))
 
 
 def test_works_with_stdin_stdout_and_stderr_closed():

@@ -12,8 +12,8 @@ import pytest
 
 from nvlab import pci
 from nvlab.spec.errors import ControllerGone, DeviceNotFound, UsageError
-
-from tests.pci.test_process import alive, wait_until
+from tests.pci.test_process import alive
+from tests.waiting import holds
 
 pytestmark = pytest.mark.require("qemu")
 
@@ -38,7 +38,7 @@ class Admin:
         self.wait_ready(1)
 
     def wait_ready(self, ready):
-        assert wait_until(lambda: self.bar.read32(CSTS) == ready)
+        assert holds(lambda: self.bar.read32(CSTS) == ready)
 
     def execute(self, opcode, nsid=0, prp1=0, prp2=0, cdw=()):
         """Run one command; its (dw0, status code type, status code)."""
@@ -47,7 +47,7 @@ class Admin:
         self.tail = (self.tail + 1) % 8
         self.bar.write32(SQ0TDBL, self.tail)
         slot = self.cq[16 * self.head:16 * self.head + 16]
-        assert wait_until(lambda: slot[14] & 1 == self.phase)
+        assert holds(lambda: slot[14] & 1 == self.phase)
         dw0, status = struct.unpack_from("<I", slot)[0], struct.unpack_from("<H", slot, 14)[0] >> 1
         self.head = (self.head + 1) % 8
         self.phase ^= self.head == 0
@@ -106,7 +106,7 @@ def test_io_reaches_the_disk_and_the_oracle_sees_broken_rules(tmp_path):
         data[:5] = list(b"hello")
         queue[4096:4160] = memoryview(struct.pack("<BBHIQQQQ6I", 1, 0, 7, 1, 0, 0, data.iova, 0, 3, 0, 0, 0, 0, 0))
         function.bar.write32(0x1008, 1)
-        assert wait_until(lambda: queue[14] & 1)
+        assert holds(lambda: queue[14] & 1)
         assert function.trace() == []
         function.bar.write32(0x1000 + 8 * 9, 1)                                     # SQ9TDBL: there is no SQ 9
         function.bar.read32(CSTS)
@@ -163,7 +163,7 @@ def test_a_killed_qemu_is_noticed(access):
                     access(function)
             assert time.monotonic() - start < GONE_WITHIN
             assert not function.bar.is_alive()
-            assert wait_until(lambda: f"QEMU (pid {function.process.pid}) was killed by SIGKILL" in repr(function))
+            assert holds(lambda: f"QEMU (pid {function.process.pid}) was killed by SIGKILL" in repr(function))
             assert admin.sq.nbytes == 4096 and function.trace() == []              # memory and trace are still there
         with pci.open("qemu") as function:
             Admin(function).identify(cns=1)                                         # a new one works
@@ -202,7 +202,7 @@ def test_it_ends_when_nobody_holds_it_or_an_exception_leaves():
 def test_whatever_ends_the_program_ends_qemu(ending):
     script = f"import os\nfrom nvlab import pci\nf = pci.open('qemu')\nprint(f.process.pid, flush=True)\n{ending}"
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
-    assert wait_until(lambda: not alive(int(said.stdout)))
+    assert holds(lambda: not alive(int(said.stdout)))
     assert "Exception ignored" not in said.stderr
 
 
