@@ -228,11 +228,12 @@ cdef class DataPath:
 
     def take_failures(self):
         """What failed here since the last call: (how many, [(sqid, cid, status, slba, nsid)] of the last 64, oldest first)."""
-        cdef uint64_t count = self.d.failures - self.told, i
+        cdef uint64_t count = self.d.failures - self.told, i = self.d.failures - (count if count < 64 else 64)
         kept = []
-        for i in range(self.d.failures - min(count, 64), self.d.failures):
+        while i < self.d.failures:
             kept.append((self.d.failed[i % 64].sqid, self.d.failed[i % 64].cid, self.d.failed[i % 64].status,
                          self.d.failed[i % 64].slba, self.d.failed[i % 64].nsid))
+            i += 1
         self.told = self.d.failures
         return count, kept
 
