@@ -60,7 +60,7 @@ class NvlGrid {
   colours() {
     const { jpThemeName, jpThemeLight } = document.body.dataset, now = performance.now();
     const theme = `${jpThemeName} ${jpThemeLight} ${document.body.className}`;
-    if (this.theme === theme && now - this.asked < 500) return this.colour;
+    if (this.theme === theme && now - this.asked < 500 && this.colour.fg) return this.colour;
     const style = getComputedStyle(this.el), names = [...NVL_LIVES, "soft", "fg", "dim", "host", "drive", "onbadge"];
     const colour = Object.fromEntries(names.map((n) => [n, style.getPropertyValue(`--nvl-${n}`).trim()]));
     return Object.assign(this, { theme, colour, asked: now }).colour;

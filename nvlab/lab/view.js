@@ -119,7 +119,7 @@ class NvlBase {
   }
 
   draw() {}   // the state changed (_seq): called in an animation frame
-  dress() {}  // the theme changed: called before a draw
+  dress() {}  // first seen, or the theme changed: called before a draw
   close() {}  // the view goes
 }
 
@@ -136,13 +136,14 @@ const nvlWatch = (el, tell) => {
   return () => { observer.disconnect(); document.removeEventListener("visibilitychange", say); };
 };
 
-// Redraws at most once a frame, and only while seen; what is missed meanwhile is drawn when it is seen again.
+// Redraws at most once a frame, and only while seen; what is missed meanwhile is drawn when it is seen again. What is seen for
+// the first time is drawn anew in any case: a view is made before it is in the page, where it has neither size nor style.
 const nvlPainter = (view, root) => {
-  let queued = false, stale = false, shown = true;
+  let queued = false, stale = true, shown = true;
   const paint = () => {
     queued = false;
-    stale = !shown;
-    if (stale) return;
+    if (!shown) { stale = true; return; }
+    stale = !root.isConnected;
     view.draw();
     root.dataset.seq = view.model.get("_seq");
   };
@@ -159,8 +160,13 @@ const nvlRender = (View, name) => ({
     nvlEl("style", {}, el, `[data-nvl="${model.get("_token")}"] { display: none !important; }`); // the still picture rests
     const root = nvlEl("div", { class: `nvl ${name}` }, el), view = new View(model, root);
     const painter = nvlPainter(view, root), tell = () => view.tell(), send = (what) => { try { view.send(what); } catch { /* no kernel */ } };
-    let seen = false;
-    const unwatch = nvlWatch(el, (on) => { painter.show((seen = on)); send(on ? "here" : "gone"); });
+    let seen = false, met = false;
+    const unwatch = nvlWatch(el, (on) => {
+      if (on && !met) view.dress();
+      met ||= on;
+      painter.show((seen = on));
+      send(on ? "here" : "gone");
+    });
     const beat = setInterval(() => { if (seen) send("here"); }, 10000);
     model.on("change:_seq", painter.soon);
     model.on("change:_notice", tell);

@@ -72,6 +72,28 @@ def test_a_command_by_hand(lab, page, pictures, dark):
     assert not page.problems
 
 
+# rgb(colour): red, green, blue, alpha of any colour that CSS knows.
+RGB = """const paint = Object.assign(document.createElement('canvas'), {width: 1, height: 1}).getContext('2d');
+  const rgb = (colour) => {
+    paint.clearRect(0, 0, 1, 1);
+    paint.fillStyle = colour;
+    paint.fillRect(0, 0, 1, 1);
+    return [...paint.getImageData(0, 0, 1, 1).data];
+  };"""
+
+# Slots of a large ring's canvas whose colour isn't that of their life; the middle of a cell may bear a mark, its corner doesn't.
+WRONG_CELLS = """([kind, depth, slots]) => {
+  const el = document.querySelector(`[data-kind=${kind}] canvas`), g = el.getContext('2d', {willReadFrequently: true}), style = getComputedStyle(el);
+  RGB
+  const columns = depth <= 256 ? 64 : 128, rows = Math.ceil(depth / columns), wide = el.width / columns, tall = depth <= 256 ? 13 : depth <= 1024 ? 11 : 7;
+  const scale = el.height / (rows * tall + 24);
+  return Object.entries(slots).map(([slot, life]) => {
+    const x = Math.floor((slot % columns + 0.3) * wide), y = Math.floor((12 + (Math.floor(slot / columns) + 0.3) * tall) * scale);
+    return [slot, [...g.getImageData(x, y, 1, 1).data], rgb(style.getPropertyValue(`--nvl-${life}`))];
+  }).filter(([slot, has, wanted]) => String(has) !== String(wanted));
+}""".replace("RGB", RGB)
+
+
 @pytest.mark.parametrize("depth", [2, 3, 64, 65, 1024, 4096])
 def test_any_depth(lab, page, pictures, depth):
     """From 2 to 4096 slots: drawn, clickable, and reached with the keyboard."""
@@ -81,6 +103,8 @@ def test_any_depth(lab, page, pictures, depth):
     book.show(".nvl-ringview")
     stage = page.locator("[data-kind='SQ'] .nvl-stage")
     stage.wait_for()
+    if depth > 64:                                         # as it is first seen, without a click
+        assert page.evaluate(WRONG_CELLS, ["SQ", depth, {1: "done", 20: "done", depth - 2: "free"}]) == []
     box = page.locator("[data-kind='SQ'] canvas" if depth > 64 else "[data-kind='SQ'] svg.nvl-svg").bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2 + (0 if depth > 64 else box["width"] * 0.33), box["y"] + box["height"] / 2)
     page.wait_for_function("() => /SQ0 slot \\d+/.test(document.querySelector('.nvl-detail').textContent)")
@@ -118,21 +142,15 @@ PLOT = ("from tests.lab.fake_nvme import FakePerf\nfrom nvlab.lab import LivePlo
         "import time; time.sleep(4)")
 
 
-# What Bokeh drew with, and what the page's style says: {name: [has, should have]}, each as the red, green, blue, alpha that a canvas makes of it.
+# What Bokeh drew with, and what the page's style says: {name: [has, should have]}, each as rgb() makes of it.
 COLOURS = """() => {
   const root = document.querySelector('.nvl-liveplot'), style = getComputedStyle(root);
-  const paint = Object.assign(document.createElement('canvas'), {width: 1, height: 1}).getContext('2d');
-  const rgb = (colour) => {
-    paint.clearRect(0, 0, 1, 1);
-    paint.fillStyle = colour;
-    paint.fillRect(0, 0, 1, 1);
-    return [...paint.getImageData(0, 0, 1, 1).data];
-  };
+  RGB
   const models = Bokeh.documents.flatMap((doc) => doc.roots()).flatMap((r) => [...r.references()]);
   const pairs = ['iops', 'avg', 'p50', 'p99'].map((name) => [name, models.find((m) => m.name === name && m.glyph).glyph.line_color.value]);
   const axis = models.find((m) => m.major_label_text_color !== undefined && m.axis_label !== undefined);
   return Object.fromEntries([...pairs, ['dim', axis.major_label_text_color]].map(([n, has]) => [n, [rgb(has), rgb(style.getPropertyValue('--nvl-' + n))]]));
-}"""
+}""".replace("RGB", RGB)
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
