@@ -19,8 +19,19 @@ def capacity(report, function):
     for settings in ({"size": "1M"}, {"size": "3M", "block": 4096}, {"size": f"{secrets.randbelow(6) + 2}M", "namespaces": 3}):
         with drive(ready=True, **settings) as ctrl:
             said = ", ".join(f"{key}={value}" for key, value in settings.items())
-            report.equal(report.call(function, ctrl), sum(ns.size for ns in ctrl.namespaces.values()),
-                         f"the bytes of a drive with {said}", "A namespace knows its size in bytes; a controller may have several.")
+            got, namespaces = report.call(function, ctrl), list(ctrl.namespaces.values())
+            report.equal(got, sum(ns.size for ns in namespaces), f"the bytes of a drive with {said}", _capacity_hint(got, namespaces))
+
+
+def _capacity_hint(got, namespaces):
+    """What helps with a wrong number of bytes."""
+    if got == sum(ns.blocks for ns in namespaces):
+        return "That many blocks it has. How many bytes is one of them?"
+    if got == sum(ns.blocks for ns in namespaces) * 512:
+        return "Not every drive has blocks of 512 bytes."
+    if got in [ns.size for ns in namespaces]:
+        return f"That is one namespace, and this controller has {len(namespaces)}: ctrl.namespaces holds them all, by number."
+    return "A namespace knows its size in bytes; a controller may have several."
 
 
 def _by_hand(ctrl):
@@ -32,6 +43,17 @@ def _by_hand(ctrl):
     ctrl.admin.submit = ctrl.admin.execute = refuse
 
 
+def _not_asked(sq, ssd):
+    """What helps when the buffer holds no answer: which of the steps was left out."""
+    if sq.tail == 0:
+        return "IdentifyController(buffer).sn has it, once the drive has filled the buffer. Nothing was posted yet."
+    if sq.rung != sq.tail:
+        return "A command was posted, and its doorbell never rung: the drive knows nothing of it."
+    if ssd.step():
+        return "The drive had not moved yet: in mode manual it does so in ctrl.ssd.step()."
+    return "The drive has executed a command. Is it Identify with cns=1, and does prp1 name the buffer that you decode?"
+
+
 def serial_number(report, function):
     """01: Identify by hand, on a small ring, more than once around."""
     for depth in (4, 2):
@@ -41,11 +63,14 @@ def serial_number(report, function):
             sq, cq = (pair := ctrl.create_admin_queue(depth)).sq, pair.cq
             ctrl.enable()
             _by_hand(ctrl)
-            report.equal(report.call(function, ctrl), serial, f"the serial number of a drive (admin queue of {depth})",
-                         "IdentifyController(buffer).sn has it, once the drive has filled the buffer.")
+            got = report.call(function, ctrl)
+            report.equal(got, serial, f"the serial number of a drive (admin queue of {depth})", _not_asked(sq, ctrl.ssd))
             if depth == 4:
-                report.expect(cq.rung == cq.head and not sq.outstanding, "the completion was taken, and CQ0HDBL rung",
-                              f"CQ0HDBL was last rung with {cq.rung}, and the head is {cq.head}", "Give the slot back: cq.ring().")
+                posted = sq.tail
+                report.expect(posted == 1, "one Identify was posted", f"{posted} commands were posted, one Identify is enough")
+                report.expect(cq.head == 1, "the completion was taken", "the completion still lies at the head of the ring",
+                              "Take it: cq.poll(). Only that moves the host's head, and frees the slot of the command.")
+                report.expect(cq.rung == cq.head, "CQ0HDBL was rung", f"CQ0HDBL was last rung with {cq.rung}, and the head is {cq.head}", "Give the slot back: cq.ring().")
             for turn in range(2 * depth + 1):
                 if report.call(function, ctrl, what=f"call {turn + 2}") != serial:
                     report.wrong(f"call {turn + 2} on the same ring gave something else", "Does every call take its completion, and ring both doorbells?")
@@ -80,7 +105,7 @@ def registers(report, limits, doorbell):
                 name = f"{'CQ' if completion else 'SQ'}{qid}{'H' if completion else 'T'}DBL"
                 got = report.call(doorbell, qid, completion, 4 << dstrd)
                 if got != offset(qid, dstrd):
-                    report.wrong(f"{name} with a stride of {4 << dstrd}: expected {offset(qid, dstrd):#x}, got {got!r}",
+                    report.wrong(f"{name} with a stride of {4 << dstrd}: expected {offset(qid, dstrd):#x}, got {hex(got) if isinstance(got, int) else repr(got)}",
                                  "They begin at 1000h, two for each queue pair: SQ tail first, then CQ head (PCIe transport 1.0c 3.1.2).")
     report.right("every doorbell found, at any stride")
 

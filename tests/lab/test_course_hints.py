@@ -1,4 +1,4 @@
-"""The exercises' checks of notebooks 07 to 12: what a learner plausibly writes first is told what is wrong with it."""
+"""The exercises' checks: what a learner plausibly writes first is told what is wrong with it."""
 
 import time
 
@@ -9,15 +9,59 @@ from nvlab.lab.course_driver import TinyDriver
 from nvlab.lab.course_mystery import _guilty
 from nvlab.spec.commands import cmd
 from nvlab.spec.errors import NvmeStatusError
+from nvlab.spec.identify import IdentifyController
 
 
 def told(number, answer, words):
     """Assert that an answer fails, and that the last finding and its hint say so in these words."""
-    verdict = check(number, answer)
-    assert not verdict.passed
+    verdict = check(number, *answer) if isinstance(answer, tuple) else check(number, answer)
+    assert not verdict.passed and "check stumbled" not in repr(verdict)
     _, what, hint = verdict.findings[-1]
     for one in words:
         assert one in f"{what} {hint}", f"{what}\n{hint}"
+
+
+# ---------------------------------------------------------------- 00
+
+@pytest.mark.parametrize("answer, words", [
+    (lambda ctrl: ctrl.namespaces[1].blocks, ["expected 1048576", "got 2048", "How many bytes is one"]),
+    (lambda ctrl: sum(ns.blocks for ns in ctrl.namespaces.values()) * 512, ["block=4096", "Not every drive has blocks of 512"]),
+    (lambda ctrl: ctrl.namespaces[1].size, ["namespaces=3", "one namespace, and this controller has 3"]),
+    (lambda ctrl: ctrl.namespaces, ["knows its size in bytes"]), (lambda ctrl: ctrl.size, ["raised AttributeError"]), (5, ["a function is expected"]),
+], ids=["blocks", "blocks of 512", "the first namespace", "the namespaces themselves", "no such attribute", "not a function"])
+def test_a_capacity_of_something_else(answer, words):
+    told("00", answer, words)
+
+
+# ---------------------------------------------------------------- 01
+
+def asker(ring=True, step=True, poll=True, give_back=True, posted=1, short_cut=False):
+    """A serial_number with one step left out."""
+    def ask(ctrl):
+        if short_cut:
+            return ctrl.identify_controller().sn
+        buffer, (sq, cq) = ctrl.alloc(4096), (ctrl.admin.sq, ctrl.admin.cq)
+        for _ in range(posted):
+            sq.post(cmd.identify(cns=1, prp1=buffer))
+        if ring:
+            sq.ring()
+        if step:
+            ctrl.ssd.step()
+        if poll:
+            cq.poll()
+        if give_back:
+            cq.ring()
+        return IdentifyController(buffer).sn
+    return ask
+
+
+@pytest.mark.parametrize("answer, words", [
+    (asker(ring=False), ["got ''", "never rung"]), (asker(step=False), ["got ''", "ssd.step()"]),
+    (asker(poll=False), ["cq.poll()"]), (asker(give_back=False), ["CQ0HDBL was last rung with 0, and the head is 1", "cq.ring()"]),
+    (asker(posted=2), ["2 commands were posted", "one Identify"]), (asker(short_cut=True), ["you are the driver"]),
+], ids=["never rung", "never stepped", "never polled", "never given back", "posted twice", "by the driver"])
+def test_an_identify_with_a_step_left_out(answer, words):
+    told("01", answer, words)
 
 
 # ---------------------------------------------------------------- 07

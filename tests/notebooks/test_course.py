@@ -23,9 +23,10 @@ WIDE = 100
 
 
 SAYS = {
-    "00": {"hello": "b'Hello world!'", "why": "the doorbell was never rung", "break": "Unrecovered Read Error", "speed": "IOPS"},
-    "01": {"cap": "MQES", "post-state": "• posted by the host, doorbell not rung", "phase": "Successful Completion",
-           "cqring": "CQ0HDBL 1", "read": "b'Hello world!'", "owner": "belongs to perf", "stop": "IOPS", "turn": "drive"},
+    "00": {"hello": "b'Hello world!'", "hand": "• posted by the host, doorbell not rung", "why": "the doorbell was never rung", "break": "Unrecovered Read Error", "speed": "IOPS"},
+    "01": {"cap": "MQES", "post-state": "• posted by the host, doorbell not rung", "doorbell": "SQ0TDBL was last rung with 1", "phase": "Successful Completion",
+           "cqring": "CQ0HDBL 1", "read": "b'Hello world!'", "meanwhile": "perf did",
+           "owner": "belongs to perf", "stop": "IOPS", "turn": "drive"},
     "02": {"map": "SQ0TDBL", "view": "Controller Capabilities", "masks": "the mask is 0110", "forbidden": "write-only", "gone": "ControllerGone"},
     "03": {"run": "SQ0TDBL <- 1", "watch": "Controller Configuration", "fatal": "without an admin queue", "never": "CSTS.RDY = 1", "diff": "ASQS=7"},
     "04": {"full": "the submission queue is full", "forget": "command 4: nothing came", "why": "is full", "cure": "Successful Completion"},
