@@ -64,6 +64,33 @@ def test_an_identify_with_a_step_left_out(answer, words):
     told("01", answer, words)
 
 
+# ---------------------------------------------------------------- 02
+
+def limits(one=1, unit=0.5, page=4096, exponent=True):
+    """A decoder of CAP with one thing wrong."""
+    def decode(cap):
+        dstrd = cap >> 32 & 15
+        return (cap & 0xFFFF) + one, (cap >> 24 & 0xFF) * unit, page << (cap >> 48 & 15), 4 << dstrd if exponent else 4 * (dstrd + 1)
+    return decode
+
+
+def doorbell(first=0, pairs=2, fixed=0):
+    return lambda qid, completion, stride: 0x1000 + (pairs * qid + (bool(completion) ^ first)) * (fixed or stride)
+
+
+@pytest.mark.parametrize("answer, words", [
+    ((limits(one=0), doorbell()), ["entries in a queue", "zero-based"]), ((limits(unit=500), doorbell()), ["seconds", "units of 500 ms"]),
+    ((limits(page=1), doorbell()), ["smallest page", "12 + MPSMIN"]), ((limits(exponent=False), doorbell()), ["from doorbell to doorbell", "4 << DSTRD"]),
+    ((limits(), doorbell(first=1)), ["SQ0TDBL", "expected 0x1000, got 0x1004", "SQ tail first"]),
+    ((limits(), doorbell(pairs=1)), ["SQ1TDBL", "expected 0x1008, got 0x1004", "two for each queue pair"]),
+    ((limits(), doorbell(fixed=4)), ["stride of 8", "expected 0x1008, got 0x1004"]), ((limits(), lambda *a: None), ["nothing yet", "1000h"]),
+    ((lambda cap: (None,) * 4, doorbell()), ["nothing was returned yet"]), ((lambda cap: cap & 0xFFFF, doorbell()), ["four numbers"]),
+], ids=["MQES as it is", "milliseconds", "the exponent alone", "stride as a factor", "head first", "one for each pair", "always 4", "no doorbell",
+        "no limits", "one number"])
+def test_a_capability_misread(answer, words):
+    told("02", answer, words)
+
+
 # ---------------------------------------------------------------- 07
 
 def reader(tries_more=0, swallow=False, heed=True, pause=lambda ctrl, completion: None):
