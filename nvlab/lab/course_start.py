@@ -138,6 +138,15 @@ def _check_registers(report, ctrl, depth):
                   f"IOSQES = {int(cc.IOSQES)}, IOCQES = {int(cc.IOCQES)}", "Entries of 2**6 and 2**4 bytes (base 2.0c 3.1.3.5).")
 
 
+def _check_none(report, ctrl):
+    """Say what stands in the way of a controller that was given up, though it was sound."""
+    report.expect(not ctrl.csts.CFS, "no fatal status", "None was returned, and CSTS.CFS is set: the drive found the admin queue wrong",
+                  "AQA, ASQ and ACQ must be right before CC.EN is set, both addresses page-aligned.")
+    report.wrong("nothing was returned: (sq, cq) is wanted", "CC.EN is still 0: nobody has enabled the controller." if not ctrl.cc.EN
+                 else "The controller is enabled and ready. Return the two buffers, once CSTS.RDY is 1." if ctrl.csts.RDY
+                 else "Return the two buffers, once CSTS.RDY is 1.")
+
+
 def bring_up(report, function):
     """03: disabled or not before, any depth, and a controller that never gets ready."""
     for depth, used in ((16, False), (secrets.randbelow(60) + 4, True)):
@@ -147,9 +156,10 @@ def bring_up(report, function):
             with Trace(ctrl) as trace:
                 rings = report.call(function, ctrl, depth, seconds=6)
             if rings is None:
-                report.wrong("nothing was returned: (sq, cq) is wanted", "Return the two buffers, once CSTS.RDY is 1.")
-            if not isinstance(rings, (tuple, list)) or len(rings) != 2 or [r.nbytes for r in rings] < [depth * 64, depth * 16]:
-                report.wrong(f"two buffers are wanted, of {depth} * 64 and {depth} * 16 bytes", "ctrl.alloc(bytes) makes them.")
+                _check_none(report, ctrl)
+            sizes = [getattr(ring, "nbytes", 0) for ring in rings] if isinstance(rings, (tuple, list)) else []
+            if len(sizes) != 2 or sizes[0] < depth * 64 or sizes[1] < depth * 16:
+                report.wrong(f"two buffers are wanted, of {depth} * 64 and {depth} * 16 bytes", "ctrl.alloc(bytes) makes them; first the submission queue's.")
             _check_registers(report, ctrl, depth)
             if used:
                 _check_reset_first(report, trace)

@@ -10,6 +10,7 @@ from nvlab.lab.course_mystery import _guilty
 from nvlab.spec.commands import cmd
 from nvlab.spec.errors import NvmeStatusError
 from nvlab.spec.identify import IdentifyController
+from nvlab.spec.registers import AQA, CC
 
 
 def told(number, answer, words):
@@ -89,6 +90,42 @@ def doorbell(first=0, pairs=2, fixed=0):
         "no limits", "one number"])
 def test_a_capability_misread(answer, words):
     told("02", answer, words)
+
+
+# ---------------------------------------------------------------- 03
+
+def starter(disable=True, zero_based=1, sizes=True, wait=True, deadline=True, early=False, back=lambda sq, cq: (sq, cq)):
+    """A bring_up with one thing wrong."""
+    def follows(ctrl, value):
+        until = time.monotonic() + ctrl.cap.TO.seconds
+        while ctrl.regs.CSTS.RDY != value:
+            if deadline and time.monotonic() > until:
+                return not wait
+        return True
+
+    def bring_up(ctrl, depth):
+        sq, cq, regs = ctrl.alloc(depth * 64), ctrl.alloc(depth * 16), ctrl.regs
+        if disable:
+            regs.CC.EN = 0
+            follows(ctrl, 0)
+        if early:
+            regs.CC = CC.encode(EN=1, IOSQES=6, IOCQES=4)
+        regs.AQA = AQA.encode(ASQS=depth - zero_based, ACQS=depth - zero_based)
+        regs.ASQ, regs.ACQ = sq.iova, cq.iova
+        regs.CC = CC.encode(EN=1, **({"IOSQES": 6, "IOCQES": 4} if sizes else {}))
+        return back(sq, cq) if follows(ctrl, 1) else None
+    return bring_up
+
+
+@pytest.mark.parametrize("answer, words", [
+    (starter(disable=False), ["was written while CC.EN was 1", "Disable first"]), (starter(zero_based=0), ["AQA.ASQS, ACQS = (16, 16)", "zero-based"]),
+    (starter(sizes=False), ["IOSQES = 0", "2**6"]), (starter(wait=False), ["reported as ready", "Return None"]),
+    (starter(deadline=False), ["never gets ready", "did not come back", "ctrl.cap.TO.seconds"]), (starter(early=True), ["CSTS.CFS is set", "before CC.EN"]), (starter(back=lambda sq, cq: None), ["nothing was returned", "enabled and ready"]),
+    (starter(back=lambda sq, cq: (cq, sq)), ["16 * 64", "first the submission queue's"]), (starter(back=lambda sq, cq: sq), ["two buffers are wanted"]),
+    (starter(back=lambda sq, cq: (sq.iova, cq.iova)), ["two buffers are wanted"]),
+], ids=["never disabled", "one too many", "no entry sizes", "not waited", "no deadline", "enabled too early", "nothing returned", "swapped", "one ring", "addresses"])
+def test_a_bring_up_in_another_order(answer, words):
+    told("03", answer, words)
 
 
 # ---------------------------------------------------------------- 07

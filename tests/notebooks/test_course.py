@@ -29,7 +29,7 @@ SAYS = {
            "owner": "belongs to perf", "stop": "IOPS", "turn": "drive"},
     "02": {"map": "SQ0TDBL", "view": "Controller Capabilities", "masks": "the mask is 0110", "forbidden": "write-only", "stride": "SQ9TDBL is at 0x1480",
            "gone": "CSTS & 1 says: 1\n\nControllerGone"},
-    "03": {"run": "SQ0TDBL <- 1", "watch": "Controller Configuration", "fatal": "without an admin queue", "never": "CSTS.RDY = 1", "diff": "ASQS=7"},
+    "03": {"run": "SQ0TDBL <- 1", "disable": "after:  CC.EN = 0, CSTS.RDY = 0, ASQ = 0x", "watch": "Controller Configuration", "fatal": "without an admin queue", "never": "CSTS.RDY = 1", "diff": "ASQS=7"},
     "04": {"full": "the submission queue is full", "forget": "command 4: nothing came", "why": "is full", "cure": "Successful Completion"},
     "05": {"proof": "{2}  after it: {3}", "apart": "{3}", "list": "list[2]", "mdts": "2 list pages",
            "walk": "list", "memory": "Model Number"},
