@@ -41,7 +41,7 @@ cdef inline uint8_t *sq_push(sq_t *sq, const uint8_t *sqe) noexcept nogil:
 
 cdef inline int sq_ring(sq_t *sq, Bar bar) noexcept nogil:
     """Write the SQ tail doorbell; the twin of host.pcie.SubmissionQueue.ring()."""
-    nv_fence()                                  # entries first, doorbell second (base 2.0c 3.3.1.1)
+    nv_fence()                                  # entries first, doorbell second (base 2.0c 3.3.1.2)
     sq.rung = sq.tail
     if sq.direct != NULL:
         nv_mmio_write32(sq.direct, sq.tail)

@@ -26,14 +26,14 @@ def _ring(depth, head, phase, fresh):
             cids.append(cid)
         first_lap = phase == 1 and slot >= head and n >= fresh and secrets.randbelow(2)
         if not first_lap:                        # a slot that was never written is all zeros, tag 0
-            entry = Completion.new(cid=cid, sqid=1, p=tag if n < fresh else 1 - tag)
+            entry = Completion.new(cid=cid, sqid=1, p=tag if n < fresh else 1 - tag, sc=2 * (n & 1))   # every other failed
             entries[slot] = np.frombuffer(bytes(entry), np.uint8)
     return entries, cids
 
 
 _RINGS = (
     (8, 0, 1, 0, "a ring without news", "Look at the Phase Tag first: bit 16 of dword 3, the lowest bit of byte 14."),
-    (8, 0, 1, 3, "three new entries on the first lap", "The cid is in bytes 12 and 13, little-endian."),
+    (8, 0, 1, 3, "three new entries on the first lap", "The cid is in bytes 12 and 13, little-endian; the tag is one bit of byte 14, and the others are part of the status."),
     (8, 2, 0, 4, "the second lap, where a new tag is 0", "New means: the tag equals the phase you expect, whichever that is."),
     (4, 3, 1, 2, "news across the end of the ring", "At the wrap the head goes to 0, and the phase you expect inverts."),
     (5, 4, 0, 1, "news that ends exactly at the wrap", "The phase inverts as soon as the head goes back to 0."),
@@ -52,6 +52,8 @@ def collect(report, function):
         if got is None or not isinstance(got, (tuple, list)) or len(got) != 3:
             report.wrong(f"collect() should return (cids, head, phase), not {got!r}", hint)
         got = [int(cid) for cid in got[0]], int(got[1]), int(got[2])
+        if got[0] != cids and got[0] == [cid & 0xFF for cid in cids]:
+            hint = "That is the low byte. The high one is in byte 13; make it an int before you shift, for a numpy byte has only 8 bits."
         names = ("cids", "head", "phase")
         for name, one, right in zip(names, got, wanted):
             if one != right:

@@ -128,6 +128,34 @@ def test_a_bring_up_in_another_order(answer, words):
     told("03", answer, words)
 
 
+# ---------------------------------------------------------------- 04
+
+def collector(mask=1, invert=True, wrap=True, cid=lambda entry: int(entry[12]) | int(entry[13]) << 8, tag=None, clear=False, back=lambda *what: what):
+    """A collect with one thing wrong."""
+    def collect(entries, head, phase):
+        cids = []
+        while entries[head, 14] & mask == (phase if tag is None else tag):
+            cids.append(cid(entries[head]))
+            if clear:
+                entries[head] = 0
+            head += 1
+            if wrap and head == len(entries):
+                head, phase = 0, 1 - phase if invert else phase
+        return back(cids, head, phase)
+    return collect
+
+
+@pytest.mark.parametrize("answer, words", [
+    (collector(mask=0xFF), ["three new entries", "the tag is one bit"]), (collector(invert=False), ["across the end", "inverts"]),
+    (collector(wrap=False), ["IndexError"]), (collector(tag=1), ["second lap", "equals the phase you expect"]),
+    (collector(cid=lambda entry: int(entry[12])), ["low byte", "byte 13"]), (collector(cid=lambda entry: entry[12] | entry[13] << 8), ["low byte", "make it an int"]),
+    (collector(cid=lambda entry: int(entry[13]) | int(entry[12]) << 8), ["little-endian"]), (collector(clear=True), ["the ring was changed", "only reads it"]),
+    (collector(back=lambda *what: what[0]), ["should return (cids, head, phase)"]),
+], ids=["the whole byte", "never inverted", "never wrapped", "always 1", "one byte of two", "bytes that overflow", "big-endian", "cleared", "cids alone"])
+def test_a_collector_that_misjudges_the_phase(answer, words):
+    told("04", answer, words)
+
+
 # ---------------------------------------------------------------- 07
 
 def reader(tries_more=0, swallow=False, heed=True, pause=lambda ctrl, completion: None):
