@@ -103,7 +103,8 @@ def prp_entries(report, function):
         got = [int(one) for one in got]
         if got != wanted:
             place = next((n for n, (a, b) in enumerate(zip(got, wanted)) if a != b), min(len(got), len(wanted)))
-            hint = hints[min(place, 1)] if place < min(len(got), len(wanted)) else "One entry for each page that the transfer touches, and none more."
+            hint = (hints[min(place, 1)] if place < min(len(got), len(wanted)) else "One entry for each page that the transfer touches, and none more."
+                    if len(got) > len(wanted) else "It runs over the end of a page: one entry for each page that it touches, however few of the page's bytes.")
             report.wrong(f"{length} bytes at {iova:#x}: expected {[hex(a) for a in wanted[:4]]}{'…' if len(wanted) > 4 else ''} "
                          f"({len(wanted)} entries), got {[hex(a) for a in got[:4]]}{'…' if len(got) > 4 else ''} ({len(got)})", hint)
     report.right(f"{len(cases)} transfers described")

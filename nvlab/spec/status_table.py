@@ -39,7 +39,7 @@ _GENERIC = (
     (0x11, "SGL Descriptor Type Invalid", _SGL),
     (0x12, "Invalid Use of Controller Memory Buffer", "CMBLOC and CMBSZ say what may lie in the controller's memory."),
     (0x13, "PRP Offset Invalid",
-     "PRP1 must be a multiple of 4; PRP2 and list entries must lie at the start of a memory page (CC.MPS)."),
+     "PRP1 must be a multiple of 4; PRP2 to a second page and all list entries must lie at the start of a memory page (CC.MPS), and PRP2 to a list at a multiple of 8."),
     (0x14, "Atomic Write Unit Exceeded",
      "Write at most AWUN + 1 blocks at once (Identify Controller), or NAWUN + 1 of the namespace."),
     (0x15, "Operation Denied", "The host lacks the right to do this."),

@@ -156,6 +156,54 @@ def test_a_collector_that_misjudges_the_phase(answer, words):
     told("04", answer, words)
 
 
+# ---------------------------------------------------------------- 05
+
+@pytest.mark.parametrize("answer, words", [
+    (lambda iova, length: [iova - iova % 4096, *range(iova - iova % 4096 + 4096, iova + length, 4096)], ["with its offset"]),
+    (lambda iova, length: list(range(iova, iova + length, 4096)), ["4096 bytes at 0x10200", "runs over the end of a page"]),
+    (lambda iova, length: list(range(iova, iova + length + 4096, 4096)), ["0x10000", "none more"]),
+    (lambda iova, length: [iova, *range(iova - iova % 4096 + 4096, iova + length + 1, 4096)], ["(2)", "none more"]),
+    (lambda iova, length: [iova + 4096 * n for n in range((iova % 4096 + length + 4095) // 4096)], ["page-aligned"]),
+    (lambda iova, length: None, ["should return a list"]), (lambda iova, length: (iova, 0), ["none more"]),
+], ids=["no offset", "pages counted from the address", "one more", "one more at the boundary", "an offset in all", "nothing", "always two"])
+def test_prps_of_other_pages(answer, words):
+    told("05", answer, words)
+
+
+# ---------------------------------------------------------------- 06
+
+def creator(order="cs", zero_based=1, cqid=None, clean=True, swallow=False, first_clean=False):
+    """A create_pair with one thing wrong."""
+    def create(ctrl, qid, depth):
+        rings = {"c": ctrl.alloc(depth * 16), "s": ctrl.alloc(depth * 64)}
+        made = []
+        try:
+            for one in order:
+                if one == "c":
+                    ctrl.execute(cmd.create_io_cq(qid=qid, qsize=depth - zero_based, prp1=rings["c"], pc=1))
+                else:
+                    ctrl.execute(cmd.create_io_sq(qid=qid, qsize=depth - zero_based, cqid=cqid or qid, prp1=rings["s"], pc=1))
+                made.append(one)
+        except NvmeStatusError:
+            if clean and made or first_clean:
+                ctrl.execute(cmd.delete_io_cq(qid=qid))
+            if not swallow:
+                raise
+        return rings["s"], rings["c"]
+    return create
+
+
+@pytest.mark.parametrize("answer, words", [
+    (creator(order="sc"), ["Completion Queue Invalid", "create it first"]), (creator(zero_based=0), ["QSIZE asks for", "zero-based"]),
+    (creator(cqid=63), ["Completion Queue Invalid"]), (creator(clean=False), ["completion queue 2 stayed behind", "Delete I/O CQ"]),
+    (creator(swallow=True), ["no exception came out", "bare raise"]), (creator(first_clean=True), ["something more was sent", "nothing to delete"]),
+    (creator(order="c"), ["05h", "Create I/O SQ 01h"]),
+    (lambda ctrl, qid, depth: ctrl.create_io_queue_pair(qid=qid, depth=depth), ["should return (sq, cq), the two buffers"]),
+], ids=["submission queue first", "one too many", "another CQID", "nothing cleaned", "no exception", "always cleaned", "half a pair", "by the driver"])
+def test_a_pair_half_made(answer, words):
+    told("06", answer, words)
+
+
 # ---------------------------------------------------------------- 07
 
 def reader(tries_more=0, swallow=False, heed=True, pause=lambda ctrl, completion: None):

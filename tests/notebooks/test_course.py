@@ -32,7 +32,7 @@ SAYS = {
     "03": {"run": "SQ0TDBL <- 1", "disable": "after:  CC.EN = 0, CSTS.RDY = 0, ASQ = 0x", "watch": "Controller Configuration", "fatal": "without an admin queue", "never": "CSTS.RDY = 1", "diff": "ASQS=7"},
     "04": {"full": "the submission queue is full", "forget": "command 4: nothing came", "why": "is full", "cure": "Successful Completion"},
     "05": {"proof": "{2}  after it: {3}", "apart": "{3}", "list": "list[2]", "mdts": "2 list pages",
-           "walk": "list", "memory": "Model Number"},
+           "walk": "list", "memory": "Model Number", "held": "is there: True\nwhen it has completed, the buffer is there: False"},
     "06": {"order": "Invalid Queue Deletion", "half": "Invalid Queue Size", "retry": "Invalid Queue Identifier", "driver": "Delete I/O Completion Queue"},
     "07": {"refused": "LbaOutOfRange", "tries": "try 3: b'worth waiting for'", "retries": "sent again: 2 times", "crdt": "CRDT3: 500 ms",
            "acre": "ACRE = 0: CRD = 0\nACRE = 1: CRD = 3", "media": "eeeeeeee", "twice": "not outstanding",
