@@ -5,7 +5,7 @@ from nvlab.spec import registers
 from nvlab.spec.errors import ControllerGone, RegisterError, UsageError
 from nvlab.spec.render import Table, hexadecimal, mimebundle
 
-OPTIONAL = {"CMB": "CMBS", "PMR": "PMRS", "BP": "BPS", "NSSD": "NSSS", "CRTO": "CRMS"}
+OPTIONAL = {"NSSR": "NSSRS", "CMB": "CMBS", "PMR": "PMRS", "BP": "BPS", "NSSD": "NSSS", "CRTO": "CRMS"}
 """Registers that exist only where a bit of CAP says so, by the beginning of their name."""
 
 

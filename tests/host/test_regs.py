@@ -91,6 +91,13 @@ def test_snapshot_and_tables(bar, regs):
     assert "SQ0TDBL" in str(regs["SQ0TDBL"]._repr_mimebundle_())
 
 
+def test_a_register_of_an_option_is_there_when_cap_says_so(bar, regs):
+    assert not {"NSSR", "CMBLOC", "NSSD"} & {register.name for register in regs.present()}
+    bar.values[0x00] = int(registers.CAP.encode(NSSRS=1, CMBS=1))
+    names = {register.name for register in regs.present()}
+    assert {"NSSR", "CMBLOC"} <= names and "NSSD" not in names
+
+
 def test_all_ones(bar, regs):
     bar.values[0x14] = 0xFFFFFFFF
     assert regs.CC.read() == 0xFFFFFFFF          # CSTS still answers
