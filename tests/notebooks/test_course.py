@@ -32,7 +32,7 @@ SAYS = {
     "03": {"run": "SQ0TDBL <- 1", "disable": "after:  CC.EN = 0, CSTS.RDY = 0, ASQ = 0x", "watch": "Controller Configuration", "fatal": "without an admin queue", "never": "CSTS.RDY = 1", "diff": "ASQS=7"},
     "04": {"full": "the submission queue is full", "forget": "command 4: nothing came", "why": "is full", "cure": "Successful Completion"},
     "05": {"proof": "{2}  after it: {3}", "apart": "{3}", "list": "list[2]", "mdts": "2 list pages",
-           "walk": "list", "memory": "Model Number", "beforehand": "is 0: no page is there",
+           "walk": "list", "memory": "Model Number", "beforehand": "1,024 bytes in 2 pages",
            "held": "is there: True\nwhen it has completed, the buffer is there: False"},
     "06": {"share": "cid=0 sqid=5 sqhd=1 p=1: Successful Completion>\n<Completion cid=0 sqid=6", "danger": "\\x01\\x00\\x01\\x00AA\\x01\\x00dy else",
            "order": "Invalid Queue Deletion", "half": "Invalid Queue Size", "retry": "Invalid Queue Identifier", "driver": "Delete I/O Completion Queue"},
