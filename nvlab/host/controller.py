@@ -248,10 +248,13 @@ class Controller(AdminMixin, EventsMixin, RecoveryMixin, RetryMixin):
     def timed_out(self, what, seconds):
         """The ControllerTimeout for something that did not happen within `seconds`."""
         remedy = "it is outstanding still; reset(), or disable() and start(), end it"
-        if self.ssd is not None and self.ssd.mode == "manual":
+        now = self._registers()
+        if now is not None and not now["CSTS"].RDY:
+            remedy = "the controller is not ready (CSTS.RDY = 0) and fetches nothing; reset(), or disable() and start(), bring it up"
+        elif self.ssd is not None and self.ssd.mode == "manual":
             remedy = "the drive is in mode manual and moves only on ssd.step(); " + remedy
         return ControllerTimeout(f"{what}: no completion within {seconds:g} s; ctrl.why() says what it waits for; {remedy}",
-                                 registers=self._registers())
+                                 registers=now)
 
     def _registers(self):
         with contextlib.suppress(Error):

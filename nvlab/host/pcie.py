@@ -195,6 +195,22 @@ class CompletionQueue(Interrupted, CompletionRing, _Owned):
             self.pump()
             return self.take()
 
+    def wait(self, seconds):
+        """Wait up to `seconds` for something new at the head: by the queue's interrupt if it has one, else polling.
+
+        True as soon as it is there. A drive in mode inline moves here, one in mode manual doesn't.
+        """
+        end, nap = time.monotonic() + seconds, 0.0005
+        while True:
+            if self.retired is None:
+                self.pump()
+            left = end - time.monotonic()
+            if super().wait(max(0.0, min(left, nap))):
+                return True
+            if left <= nap:
+                return False
+            nap = min(2 * nap, 0.02)
+
     def renew(self):
         """Begin anew in the same memory, after a controller reset."""
         self.clear()

@@ -132,6 +132,17 @@ def test_a_failing_submission_queue_takes_its_completion_queue_along(marked, mon
     run_through(marked, marked.create_io_queue_pair(8, qid=1), 2)
 
 
+def test_a_wait_moves_a_drive_that_moves_with_the_host(device, ctrl):
+    pair = ctrl.create_io_queue_pair(4)
+    assert pair.cq.wait(0) is False and pair.cq.wait(0.03) is False
+    pair.sq.post(cmd.flush(nsid=1))
+    pair.sq.ring()
+    if device.manual:
+        assert pair.cq.wait(0.01) is False
+        ctrl.ssd.step()
+    assert pair.cq.wait(5) is True and pair.cq.poll().status.ok
+
+
 def test_what_the_drive_believes(embedded):
     ctrl = embedded.attach(size="1M")
     pair = ctrl.create_io_queue_pair(4)

@@ -267,6 +267,17 @@ def held_back(ctrl, depth=4):
     return pair, let
 
 
+@pytest.mark.negative
+def test_a_timeout_says_that_the_controller_was_disabled(device):
+    ctrl = device.attach(timeout=0.1)
+    ctrl.regs.CC.set(EN=0)                                           # by hand; the driver's own disable() takes its queues away
+    with pytest.raises(errors.ControllerTimeout) as error:
+        ctrl.identify_controller()
+    says(error, "not ready (CSTS.RDY = 0)", "reset()")
+    ctrl.reset()
+    assert ctrl.identify_controller().sn == ctrl.id.sn
+
+
 def test_a_timeout_leaves_the_request_outstanding(embedded):
     ctrl = embedded.attach(size="1M", timeout=0.1)
     pair, let = held_back(ctrl)
