@@ -35,7 +35,7 @@ def main(path=ROOT / "notebooks" / "images" / "lab.png"):
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
         try:
             server.wait()
-            page = browser.new_page(viewport={"width": 1180, "height": 1450}, device_scale_factor=1.5)
+            page = browser.new_page(viewport={"width": 1180, "height": 1495}, device_scale_factor=1.5)
             take(page, server, path)
         finally:
             browser.close()
