@@ -76,6 +76,7 @@ def jupyter_options(args, root, path, browser) -> list[str]:
     """The command line for JupyterLab."""
     place = path.relative_to(root).as_posix()
     options = [f"--ServerApp.root_dir={root}", f"--LabApp.default_url=/lab/tree/{place}"]
+    options += ["--Application.log_level=WARN"]     # so that the address stands out; --jupyter=--debug shows more
     options += [f"--ServerApp.ip={args.ip}"] if args.ip else []
     options += [f"--ServerApp.port={args.port}"] if args.port else []
     options += [] if browser else ["--no-browser"]

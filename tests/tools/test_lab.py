@@ -65,6 +65,7 @@ def test_options(monkeypatch):
     options = lab.jupyter_options(args, ROOT, ROOT / "notebooks" / lab.FIRST, browser=False)
     assert {"--no-browser", "--ServerApp.port=9000", "--ServerApp.ip=0.0.0.0", "--ServerApp.token=x",
             "--LabApp.default_url=/lab/tree/notebooks/00-tour.ipynb"} <= set(options)
+    assert options[-1] == "--ServerApp.token=x", "a person's own options come last, and hold"
     for uid, wanted in ((0, True), (1000, False)):
         monkeypatch.setattr(os, "geteuid", lambda uid=uid: uid)
         assert ("--allow-root" in lab.jupyter_options(parse(), ROOT, ROOT / "notebooks" / lab.FIRST, browser=True)) is wanted
