@@ -31,7 +31,7 @@ _GENERIC = (
     (0x0B, "Invalid Namespace or Format",
      "There is no active namespace with this NSID, or it has another format; ctrl.namespaces lists those that "
      "there are."),
-    (0x0C, "Command Sequence Error", "The command came out of order: another one has to come first."),
+    (0x0C, "Command Sequence Error", "The command came out of order. Number of Queues (feature 07h), for one, can be set only before the first I/O queue is created."),
     (0x0D, "Invalid SGL Segment Descriptor", _SGL),
     (0x0E, "Invalid Number of SGL Descriptors", _SGL),
     (0x0F, "Data SGL Length Invalid", _SGL),

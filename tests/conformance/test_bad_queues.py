@@ -124,7 +124,7 @@ def test_number_of_queues_after_the_first_queue(ctrl):
     assert status_of(ctrl, command) == status.COMMAND_SEQUENCE_ERROR
     with pytest.raises(errors.CommandSequenceError) as error:
         ctrl.set_number_of_queues(4)
-    says(error, "Set Features 07h", "Command Sequence Error (sct 0, sc 0xc)")
+    says(error, "Set Features 07h", "Command Sequence Error (sct 0, sc 0xc)", "before the first I/O queue")
     ctrl.delete_io_cq(1)
     assert works(ctrl)
 
